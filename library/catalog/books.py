@@ -1,0 +1,156 @@
+"""Add, correct and withdraw books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from library import guards
+from library.advance import advance
+from library.catalog import rules
+from library.catalog.events import BookCreated, BookDeleted, BookUpdated, CopyRemoved
+from library.catalog.models import Book, Copy
+from library.catalog.refusals import IsbnTaken, StillInUse
+from library.catalog.rules import Description
+from library.locks import lock_value
+from library.refusals import Refusal
+from outbox import gate
+from outbox.ids import new_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBook:
+    """A description to catalogue, and the key it has where it came from."""
+
+    described: Description
+    source_key: str | None = None
+
+
+@transaction.atomic
+def add_book(
+    *,
+    title: str,
+    authors: Sequence[str],
+    now: datetime,
+    isbn: str = "",
+    language: str = "",
+    year: int | None = None,
+) -> BookCreated:
+    """
+    Put a book into the catalogue.
+
+    Raises InvalidDescription, InvalidIsbn, and IsbnTaken where a live book
+    has the same ISBN.
+    """
+    described = rules.describe(
+        title=title, authors=authors, isbn=isbn, language=language, year=year
+    )
+    (answer,) = add_books(new=[NewBook(described=described)], now=now)
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
+
+
+@transaction.atomic
+def add_books(
+    *, new: Sequence[NewBook], now: datetime
+) -> list[BookCreated | Refusal]:
+    """
+    Put several books into the catalogue; answer each with its event or refusal.
+
+    A refused one does not keep the others out.
+    """
+    gate.enter()
+    holders = _holders([each.described.isbn13 for each in new])
+    answers: list[BookCreated | Refusal] = []
+    for each in new:
+        isbn13 = each.described.isbn13
+        if isbn13 in holders:
+            answers.append(IsbnTaken(isbn13, holders[isbn13]))
+            continue
+        created = _created(each, now)
+        if isbn13:
+            holders[isbn13] = created.book_id
+        answers.append(created)
+    advance(*(answer for answer in answers if isinstance(answer, BookCreated)))
+    return answers
+
+
+@transaction.atomic
+def correct_book(
+    *,
+    book_id: UUID,
+    title: str,
+    authors: Sequence[str],
+    now: datetime,
+    isbn: str = "",
+    language: str = "",
+    year: int | None = None,
+) -> BookUpdated:
+    """
+    Say a book's description again, corrected.
+
+    Raises UnknownBook and what `add_book` raises.
+    """
+    gate.enter()
+    book = Book.objects.lock(book_id)
+    described = rules.describe(
+        title=title, authors=authors, isbn=isbn, language=language, year=year
+    )
+    holder = _holders([described.isbn13]).get(described.isbn13, book.id)
+    if described.isbn13 and holder != book.id:
+        raise IsbnTaken(described.isbn13, holder)
+
+    updated = BookUpdated(book_id=book.id, updated_at=now, **asdict(described))
+    advance(updated)
+    return updated
+
+
+@transaction.atomic
+def withdraw_book(*, book_id: UUID, now: datetime) -> BookDeleted:
+    """
+    Take a book and its copies out of the catalogue.
+
+    Locks the book, then its copies. Raises UnknownBook, and StillInUse with
+    the ids of the loans that stand in the way.
+    """
+    gate.enter()
+    book = Book.objects.lock(book_id)
+    copies = list(Copy.objects.live().filter(book=book).order_by("id").select_for_update(no_key=True))
+    blockers = [
+        blocker for copy in copies for blocker in guards.blocking("copy", copy.id)
+    ]
+    if blockers:
+        raise StillInUse("book", book.id, blockers)
+
+    deleted = BookDeleted(book_id=book.id, withdrawn_at=now)
+    removed = [
+        CopyRemoved(copy_id=copy.id, book_id=book.id, removed_at=now)
+        for copy in copies
+    ]
+    advance(*removed, deleted)
+    return deleted
+
+
+def _created(new: NewBook, now: datetime) -> BookCreated:
+    return BookCreated(
+        book_id=new_id(),
+        created_at=now,
+        source_key=new.source_key,
+        **asdict(new.described),
+    )
+
+
+def _holders(numbers: Iterable[str | None]) -> dict[str | None, UUID]:
+    """Return which live book has which ISBN, and hold these numbers for us."""
+    wanted = sorted({number for number in numbers if number})
+    # There is no row to lock for a number nobody has yet: two that add the
+    # same one wait here, and the second is told who has it.
+    for number in wanted:
+        lock_value("isbn", number)
+    found = Book.objects.live().filter(isbn13__in=wanted)
+    return dict(found.values_list("isbn13", "id"))

@@ -1,0 +1,94 @@
+"""The facts of the catalogue. Plain Python; never edited once released."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookCreated:
+    """A book is in the catalogue. `isbn_given` is what was written, as written."""
+
+    type: ClassVar[str] = "book.created"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "book:{book_id}"
+    about: ClassVar[tuple[str, ...]] = ("book_id",)
+    occurred: ClassVar[str] = "created_at"
+
+    book_id: UUID
+    title: str
+    authors: tuple[str, ...]
+    created_at: datetime
+    isbn13: str | None = None
+    isbn_given: str = ""
+    language: str = ""
+    year: int | None = None
+    source_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookUpdated:
+    """A book's description was corrected; all of it is said again."""
+
+    type: ClassVar[str] = "book.updated"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "book:{book_id}"
+    about: ClassVar[tuple[str, ...]] = ("book_id",)
+    occurred: ClassVar[str] = "updated_at"
+
+    book_id: UUID
+    title: str
+    authors: tuple[str, ...]
+    updated_at: datetime
+    isbn13: str | None = None
+    isbn_given: str = ""
+    language: str = ""
+    year: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookDeleted:
+    """A book was withdrawn: it is lent no more, and its history stays."""
+
+    type: ClassVar[str] = "book.deleted"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "book:{book_id}"
+    about: ClassVar[tuple[str, ...]] = ("book_id",)
+    occurred: ClassVar[str] = "withdrawn_at"
+
+    book_id: UUID
+    withdrawn_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyAdded:
+    """A copy of a book stands on the shelf."""
+
+    type: ClassVar[str] = "copy.added"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "copy:{copy_id}"
+    about: ClassVar[tuple[str, ...]] = ("copy_id", "book_id")
+    occurred: ClassVar[str] = "added_at"
+
+    copy_id: UUID
+    book_id: UUID
+    barcode: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRemoved:
+    """A copy left the library's stock for good."""
+
+    type: ClassVar[str] = "copy.removed"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "copy:{copy_id}"
+    about: ClassVar[tuple[str, ...]] = ("copy_id", "book_id")
+    occurred: ClassVar[str] = "removed_at"
+
+    copy_id: UUID
+    book_id: UUID
+    removed_at: datetime

@@ -1,0 +1,102 @@
+"""The catalogue as it stands now. Written by `state.py` alone."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from library.catalog.refusals import UnknownBook, UnknownCopy
+from outbox.folds import FoldedModel, FoldedQuerySet
+
+
+class BookQuerySet(FoldedQuerySet):
+    """Questions about books."""
+
+    def live(self) -> BookQuerySet:
+        """Return the books that were not withdrawn."""
+        return self.filter(withdrawn_at__isnull=True)
+
+    def lock(self, book_id: UUID) -> Book:
+        """Return a live book, locked until the transaction ends."""
+        book = self.live().select_for_update(no_key=True).filter(id=book_id).first()
+        if book is None:
+            raise UnknownBook(book_id)
+        return book
+
+
+class CopyQuerySet(FoldedQuerySet):
+    """Questions about copies."""
+
+    def live(self) -> CopyQuerySet:
+        """Return the copies that are still in stock."""
+        return self.filter(removed_at__isnull=True)
+
+    def lock(self, copy_id: UUID) -> Copy:
+        """Return a copy in stock, locked until the transaction ends."""
+        copy = self.live().select_for_update(no_key=True).filter(id=copy_id).first()
+        if copy is None:
+            raise UnknownCopy(copy_id)
+        return copy
+
+
+class Book(FoldedModel):
+    """A title-level record: one edition. A withdrawn one keeps its row."""
+
+    id = models.UUIDField(primary_key=True)
+    title = models.TextField()
+    authors = ArrayField(models.TextField())
+    isbn13 = models.CharField(max_length=13, null=True)  # noqa: DJ001 - unique
+    isbn_given = models.CharField(max_length=32, default="")
+    language = models.CharField(max_length=16, default="")
+    year = models.SmallIntegerField(null=True)
+    source_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - unique
+    created_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[BookQuerySet] = BookQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            # One edition catalogued twice; a withdrawn one may come back.
+            models.UniqueConstraint(
+                fields=["isbn13"],
+                condition=models.Q(withdrawn_at__isnull=True),
+                name="catalog_book_isbn13_live",
+            ),
+            # The same line of a file imported twice.
+            models.UniqueConstraint(
+                fields=["source_key"], name="catalog_book_source_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Copy(FoldedModel):
+    """The thing with a barcode."""
+
+    id = models.UUIDField(primary_key=True)
+    book = models.ForeignKey(Book, on_delete=models.DO_NOTHING, related_name="copies")
+    barcode = models.CharField(max_length=64)
+    added_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[CopyQuerySet] = CopyQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "copies"
+        constraints = [
+            # Two things that answer to one scan.
+            models.UniqueConstraint(
+                fields=["barcode"],
+                condition=models.Q(removed_at__isnull=True),
+                name="catalog_copy_barcode_live",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.barcode

@@ -1,0 +1,103 @@
+"""How the catalogue says no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from library.refusals import Invalid, NotFound, Refusal
+
+
+class UnknownBook(NotFound):
+    """There is no such book, or it was withdrawn."""
+
+    code = "unknown_book"
+
+    def __init__(self, book_id: UUID) -> None:
+        super().__init__(
+            f"There is no book {book_id} in the catalogue. Look it up again.",
+            book_id=book_id,
+        )
+
+
+class UnknownCopy(NotFound):
+    """There is no such copy, or it was removed."""
+
+    code = "unknown_copy"
+
+    def __init__(self, copy_id: UUID) -> None:
+        super().__init__(
+            f"There is no copy {copy_id} in stock. Scan its barcode again.",
+            copy_id=copy_id,
+        )
+
+
+class InvalidDescription(Invalid):
+    """A book's description lacks something or cannot be right."""
+
+    code = "invalid_description"
+
+
+class InvalidIsbn(Invalid):
+    """An ISBN whose form or check digit is wrong."""
+
+    code = "invalid_isbn"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            f"{given!r} is not a valid ISBN. Read the number on the back of the "
+            "book again, or leave it out.",
+            isbn=given,
+        )
+
+
+class InvalidBarcode(Invalid):
+    """A barcode that is empty or too long."""
+
+    code = "invalid_barcode"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            "A barcode has 1 to 64 characters without blanks. Scan it again.",
+            barcode=given[:100],
+        )
+
+
+class IsbnTaken(Refusal):
+    """Another live book has this ISBN."""
+
+    code = "isbn_taken"
+
+    def __init__(self, isbn13: str, book_id: UUID) -> None:
+        super().__init__(
+            f"The book {book_id} has the ISBN {isbn13} already. "
+            "Add a copy to it instead.",
+            isbn13=isbn13,
+            book_id=book_id,
+        )
+
+
+class BarcodeTaken(Refusal):
+    """Another copy in stock has this barcode."""
+
+    code = "barcode_taken"
+
+    def __init__(self, barcode: str) -> None:
+        super().__init__(
+            f"A copy with the barcode {barcode} is in stock already. "
+            "Print a new label.",
+            barcode=barcode,
+        )
+
+
+class StillInUse(Refusal):
+    """Something cannot go while others depend on it."""
+
+    code = "still_in_use"
+
+    def __init__(self, what: str, subject: UUID, blockers: Sequence[UUID]) -> None:
+        super().__init__(
+            f"The {what} {subject} cannot go: {len(blockers)} open loan(s) stand in "
+            "the way. Take the copies back first.",
+            blockers=list(blockers),
+        )

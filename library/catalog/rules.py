@@ -1,0 +1,128 @@
+"""What may be in the catalogue: pure functions, values in, refusal out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stdnum import isbn as isbn_numbers
+from stdnum.exceptions import ValidationError
+
+from library.catalog.refusals import InvalidBarcode, InvalidDescription, InvalidIsbn
+
+LONGEST_TITLE = 2_000
+LONGEST_NAME = 500
+LONGEST_BARCODE = 64
+LONGEST_ISBN = 32
+LONGEST_LANGUAGE = 16
+SHORTEST_CUT_ISBN, ISBN10 = 7, 10
+YEARS = range(-3_000, 3_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What is said of a book, checked. `isbn_given` is the number as written."""
+
+    title: str
+    authors: tuple[str, ...]
+    isbn13: str | None
+    isbn_given: str
+    language: str
+    year: int | None
+
+
+def describe(
+    *,
+    title: str,
+    authors: Sequence[str],
+    isbn: str = "",
+    language: str = "",
+    year: int | None = None,
+) -> Description:
+    """
+    Return a book's description with blanks trimmed.
+
+    Raises InvalidDescription or InvalidIsbn.
+    """
+    return Description(
+        title=_title(title),
+        authors=_authors(authors),
+        isbn13=isbn13(isbn),
+        isbn_given=_short(isbn, LONGEST_ISBN, "isbn"),
+        language=_short(language, LONGEST_LANGUAGE, "language"),
+        year=_year(year),
+    )
+
+
+def _title(given: str) -> str:
+    """Return a title without surrounding blanks, or refuse an empty one."""
+    text = given.strip()
+    if not text:
+        raise InvalidDescription("A book needs a title. Enter one.", field="title")
+    if len(text) > LONGEST_TITLE:
+        raise InvalidDescription(
+            f"A title has at most {LONGEST_TITLE} characters. Shorten it.",
+            field="title",
+        )
+    return text
+
+
+def _authors(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the authors' names without surrounding blanks; at least one."""
+    names = tuple(name.strip() for name in given)
+    if not names or not all(names):
+        raise InvalidDescription(
+            "A book needs an author, and every author a name. Enter it.",
+            field="authors",
+        )
+    if any(len(name) > LONGEST_NAME for name in names):
+        raise InvalidDescription(
+            f"A name has at most {LONGEST_NAME} characters. Shorten it.",
+            field="authors",
+        )
+    return names
+
+
+def _year(given: int | None) -> int | None:
+    """Return a year of publication (negative: before the common era)."""
+    if given is not None and given not in YEARS:
+        raise InvalidDescription(
+            f"The year {given} cannot be right. Correct it, or leave it out.",
+            field="year",
+        )
+    return given
+
+
+def isbn13(given: str) -> str | None:
+    """
+    Return the ISBN-13 of what was written, or None for nothing.
+
+    Seven to nine digits are a ten-digit ISBN that lost its leading zeros in a
+    spreadsheet: they are taken if the check digit then holds.
+    """
+    text = isbn_numbers.compact(given)
+    if not text:
+        return None
+    if text.isascii() and text.isdigit() and SHORTEST_CUT_ISBN <= len(text) < ISBN10:
+        text = text.zfill(ISBN10)
+    try:
+        return str(isbn_numbers.to_isbn13(isbn_numbers.validate(text)))
+    except ValidationError:
+        raise InvalidIsbn(given) from None
+
+
+def barcode(given: str) -> str:
+    """Return a barcode in upper case without surrounding blanks."""
+    text = given.strip().upper()
+    if not text or len(text) > LONGEST_BARCODE or any(c.isspace() for c in text):
+        raise InvalidBarcode(given)
+    return text
+
+
+def _short(given: str, longest: int, field: str) -> str:
+    text = given.strip()
+    if len(text) > longest:
+        raise InvalidDescription(
+            f"The {field} has at most {longest} characters. Shorten it.", field=field
+        )
+    return text

@@ -1,0 +1,73 @@
+"""How each fact changes the catalogue's tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from library.catalog.events import (
+    BookCreated,
+    BookDeleted,
+    BookUpdated,
+    CopyAdded,
+    CopyRemoved,
+)
+from library.catalog.models import Book, Copy
+from outbox.folds import Fold, Row
+
+books = Fold(Book, key="book_id")
+
+
+@books.on(BookCreated)
+def _(row: None, event: BookCreated) -> Row:
+    return books.Row(
+        id=event.book_id,
+        title=event.title,
+        authors=list(event.authors),
+        isbn13=event.isbn13,
+        isbn_given=event.isbn_given,
+        language=event.language,
+        year=event.year,
+        source_key=event.source_key,
+        created_at=event.created_at,
+    )
+
+
+@books.on(BookUpdated)
+def _(row: Row, event: BookUpdated) -> Row:
+    return replace(
+        row,
+        title=event.title,
+        authors=list(event.authors),
+        isbn13=event.isbn13,
+        isbn_given=event.isbn_given,
+        language=event.language,
+        year=event.year,
+    )
+
+
+@books.on(BookDeleted)
+def _(row: Row, event: BookDeleted) -> Row:
+    return replace(row, withdrawn_at=event.withdrawn_at)
+
+
+copies = Fold(Copy, key="copy_id")
+
+
+@copies.on(CopyAdded)
+def _(row: None, event: CopyAdded) -> Row:
+    return copies.Row(
+        id=event.copy_id,
+        book_id=event.book_id,
+        barcode=event.barcode,
+        added_at=event.added_at,
+    )
+
+
+@copies.on(CopyRemoved)
+def _(row: Row, event: CopyRemoved) -> Row:
+    return replace(row, removed_at=event.removed_at)
+
+
+OTHERS = ("user.registered", "user.updated", "book.borrowed", "book.returned")
+books.ignore("copy.added", "copy.removed", *OTHERS)
+copies.ignore("book.created", "book.updated", "book.deleted", *OTHERS)

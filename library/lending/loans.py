@@ -1,0 +1,94 @@
+"""Borrow and return copies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from library.advance import advance
+from library.catalog.models import Copy
+from library.lending import policies, rules
+from library.lending.events import CopyBorrowed, CopyReturned
+from library.lending.models import Loan
+from library.lending.refusals import AlreadyReturned, CopyNotOnLoan
+from library.members.models import Member
+from outbox import gate
+from outbox.ids import new_id
+
+
+@transaction.atomic
+def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowed:
+    """
+    Lend a copy to a member until its due date.
+
+    Locks the member, then the copy: two requests for one copy, or two by one
+    member, wait for each other here instead of racing past the rules.
+
+    Raises UnknownMember, UnknownCopy, and, with all reasons that apply,
+    CopyOnLoan, AlreadyOnLoanToMember or LoanLimit.
+    """
+    gate.enter()
+    member = Member.objects.lock(member_id)
+    copy = Copy.objects.lock(copy_id)
+
+    policy = policies.for_loan()
+    open_loans = Loan.objects.open().filter(member=member).count()
+    rules.check_may_borrow(policy, member.id, open_loans, _standing(copy))
+
+    borrowed = CopyBorrowed(
+        loan_id=new_id(),
+        copy_id=copy.id,
+        book_id=copy.book_id,
+        member_id=member.id,
+        borrowed_at=now,
+        due_at=rules.due_date(policy, now),
+        loan_days=policy.loan_days,
+        loan_limit=policy.loan_limit,
+    )
+    advance(borrowed)
+    return borrowed
+
+
+@transaction.atomic
+def return_copy(
+    *, copy_id: UUID, now: datetime, loan_id: UUID | None = None
+) -> CopyReturned:
+    """
+    Take a copy back, whoever brings it; with `loan_id`, close that loan only.
+
+    Raises UnknownCopy, CopyNotOnLoan, and AlreadyReturned where the loan named
+    is not the open one.
+    """
+    gate.enter()
+    copy = Copy.objects.lock(copy_id)
+    loan = Loan.objects.of_copy(copy.id)
+    if loan_id is not None and (loan is None or loan.id != loan_id):
+        raise AlreadyReturned(loan_id)
+    if loan is None:
+        raise CopyNotOnLoan(copy.id)
+
+    returned = CopyReturned(
+        loan_id=loan.id,
+        copy_id=copy.id,
+        book_id=loan.book_id,
+        member_id=loan.member_id,
+        returned_at=now,
+    )
+    advance(returned)
+    return returned
+
+
+def blocking_copy(copy_id: UUID) -> list[UUID]:
+    """Answer the catalogue: which open loans keep a copy from going."""
+    return list(Loan.objects.open().filter(copy_id=copy_id).values_list("id", flat=True))
+
+
+def _standing(copy: Copy) -> rules.CopyStanding:
+    loan = Loan.objects.of_copy(copy.id)
+    if loan is None:
+        return rules.CopyStanding(copy_id=copy.id)
+    return rules.CopyStanding(
+        copy_id=copy.id, borrower_id=loan.member_id, due_at=loan.due_at
+    )

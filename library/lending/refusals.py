@@ -1,0 +1,85 @@
+"""How the lending desk says no."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from library.refusals import NotFound, Refusal
+
+
+class UnknownLoan(NotFound):
+    """There is no such loan."""
+
+    code = "unknown_loan"
+
+    def __init__(self, loan_id: UUID) -> None:
+        super().__init__(
+            f"There is no loan {loan_id}. Look at the member's shelf.",
+            loan_id=loan_id,
+        )
+
+
+class CopyOnLoan(Refusal):
+    """Another member has the copy."""
+
+    code = "copy_on_loan"
+
+    def __init__(self, copy_id: UUID, due_at: datetime) -> None:
+        super().__init__(
+            f"Copy {copy_id} is on loan until {due_at:%d %B %Y}. "
+            "Borrow another copy of the book.",
+            copy_id=copy_id,
+            due_at=due_at,
+        )
+
+
+class AlreadyOnLoanToMember(Refusal):
+    """The member has this very copy at home."""
+
+    code = "already_on_loan_to_member"
+
+    def __init__(self, copy_id: UUID, due_at: datetime) -> None:
+        super().__init__(
+            f"You have copy {copy_id} already, until {due_at:%d %B %Y}. "
+            "Return it before you borrow it again.",
+            copy_id=copy_id,
+            due_at=due_at,
+        )
+
+
+class LoanLimit(Refusal):
+    """The member has as many loans as the policy allows."""
+
+    code = "loan_limit"
+
+    def __init__(self, open_loans: int, limit: int) -> None:
+        super().__init__(
+            f"{open_loans} books are on loan and {limit} is the limit. "
+            "Return one first.",
+            open_loans=open_loans,
+            limit=limit,
+        )
+
+
+class CopyNotOnLoan(Refusal):
+    """The copy is not on loan, so it cannot be returned."""
+
+    code = "copy_not_on_loan"
+
+    def __init__(self, copy_id: UUID) -> None:
+        super().__init__(
+            f"Copy {copy_id} is not on loan. Put it on the shelf.", copy_id=copy_id
+        )
+
+
+class AlreadyReturned(Refusal):
+    """The loan was closed before."""
+
+    code = "already_returned"
+
+    def __init__(self, loan_id: UUID) -> None:
+        super().__init__(
+            f"Loan {loan_id} is closed. There is nothing left to do.",
+            loan_id=loan_id,
+        )

@@ -1,0 +1,12 @@
+"""The members part of the library."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class MembersConfig(AppConfig):
+    """One part of the library; its tables are folds of its events."""
+
+    name = "library.members"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,95 @@
+"""
+Users and members.
+
+`User` is identity and credentials: the one table with personal data, and not
+a fold. `Member` is what the library knows of the same person by its facts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models, transaction
+from django.utils import timezone
+
+from library.members import registration
+from library.members.events import UserRegistered
+from library.members.refusals import UnknownMember
+from outbox import gate
+from outbox.folds import FoldedModel, FoldedQuerySet
+from outbox.ids import new_id
+
+
+class Users(UserManager["User"]):
+    """Makes users one at a time: each has to be registered."""
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: it would make users who are no members."""
+        raise TypeError("Users are registered one by one; call register_member().")
+
+
+class User(AbstractUser):
+    """
+    Who somebody is, and how they log in.
+
+    Adding one registers the member in the same transaction, whoever adds it:
+    the desk, `createsuperuser`, or the admin's form.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    card_barcode = models.CharField(max_length=64, null=True, unique=True, blank=True)  # noqa: DJ001
+
+    objects: ClassVar[Users] = Users()  # type: ignore[assignment]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new user becomes a member at once."""
+        if self._state.adding:
+            self.enrol(*args, now=timezone.now(), **kwargs)
+        else:
+            super().save(*args, **kwargs)
+
+    @transaction.atomic
+    def enrol(
+        self,
+        *args: Any,
+        now: datetime,
+        category: str = "reader",
+        language: str = "en",
+        **kwargs: Any,
+    ) -> UserRegistered:
+        """Insert the user and record the registration, both or neither."""
+        gate.enter()
+        super().save(*args, **kwargs)
+        return registration.register(
+            member_id=self.id, now=now, category=category, language=language
+        )
+
+
+class MemberQuerySet(FoldedQuerySet):
+    """Questions about members."""
+
+    def lock(self, member_id: UUID) -> Member:
+        """Return a member, locked until the transaction ends."""
+        found = self.select_for_update(no_key=True).filter(id=member_id).first()
+        if found is None:
+            raise UnknownMember(member_id)
+        return found
+
+
+class Member(FoldedModel):
+    """Who borrows; has the id of the user, and outlives it without a name."""
+
+    id = models.UUIDField(primary_key=True)
+    category = models.CharField(max_length=20)
+    language = models.CharField(max_length=8)
+    muted = ArrayField(models.CharField(max_length=40), default=list)
+    registered_at = models.DateTimeField()
+
+    objects: ClassVar[MemberQuerySet] = MemberQuerySet.as_manager()  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,14 @@
+"""People's names, joined at the moment of reading: the one place that does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from library.members.models import User
+
+
+def of(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return the names of those who are still users."""
+    users = User.objects.filter(id__in=set(ids))
+    return {user.id: user.get_full_name() or user.username for user in users}

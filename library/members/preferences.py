@@ -1,0 +1,45 @@
+"""Change what a member wishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from library.advance import advance
+from library.members import rules
+from library.members.events import UserUpdated
+from library.members.models import Member
+from outbox import gate
+from outbox.channels import letters
+
+
+@transaction.atomic
+def change_preferences(
+    *,
+    member_id: UUID,
+    now: datetime,
+    language: str | None = None,
+    muted: Iterable[str] | None = None,
+    category: str | None = None,
+) -> UserUpdated:
+    """
+    Change a member's language, unwanted letters or category; None: as it was.
+
+    Raises UnknownMember, and InvalidMember for a value there is not.
+    """
+    gate.enter()
+    member = Member.objects.lock(member_id)
+    updated = UserUpdated(
+        member_id=member.id,
+        updated_at=now,
+        category=rules.category(category or member.category),
+        language=rules.language(language or member.language),
+        muted=rules.muted(
+            member.muted if muted is None else muted, letters.optional_kinds()
+        ),
+    )
+    advance(updated)
+    return updated

@@ -1,0 +1,33 @@
+"""Every user is a member: registering, as one fact."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from library.advance import advance
+from library.members import rules
+from library.members.events import UserRegistered
+from outbox import gate
+
+
+@transaction.atomic
+def register(
+    *, member_id: UUID, now: datetime, category: str = "reader", language: str = "en"
+) -> UserRegistered:
+    """
+    Make a user a member. Called by `User.save` when it adds the user.
+
+    Raises InvalidMember for a category or language there is not.
+    """
+    gate.enter()
+    registered = UserRegistered(
+        member_id=member_id,
+        registered_at=now,
+        category=rules.category(category),
+        language=rules.language(language),
+    )
+    advance(registered)
+    return registered

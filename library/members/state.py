@@ -1,0 +1,35 @@
+"""How each fact changes the members' tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from library.members.events import UserRegistered, UserUpdated
+from library.members.models import Member
+from outbox.folds import Fold, Row
+
+members = Fold(Member, key="member_id")
+
+
+@members.on(UserRegistered)
+def _(row: None, event: UserRegistered) -> Row:
+    return members.Row(
+        id=event.member_id,
+        category=event.category,
+        language=event.language,
+        registered_at=event.registered_at,
+    )
+
+
+@members.on(UserUpdated)
+def _(row: Row, event: UserUpdated) -> Row:
+    return replace(
+        row,
+        category=event.category,
+        language=event.language,
+        muted=list(event.muted),
+    )
+
+
+members.ignore("book.created", "book.updated", "book.deleted")
+members.ignore("copy.added", "copy.removed", "book.borrowed", "book.returned")

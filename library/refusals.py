@@ -1,0 +1,50 @@
+"""
+How the library says no.
+
+A refusal is an answer, not a failure: it has a stable code, the facts it rests
+on, and a sentence that says what is so and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, named for its situation
+    """Base of every "no". `status` is the HTTP status that fits."""
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 409
+
+    def __init__(self, sentence: str, **facts: Any) -> None:
+        super().__init__(sentence)
+        self.facts = facts
+        self.also: tuple[Refusal, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[Refusal, ...]:
+        """Every reason that applies, this one first."""
+        return (self, *self.also)
+
+
+def refuse_for(reasons: Iterable[Refusal]) -> None:
+    """Raise the first reason, with all others beside it; pass if there is none."""
+    found = tuple(reasons)
+    if found:
+        found[0].also = found[1:]
+        raise found[0]
+
+
+class NotFound(Refusal):
+    """Something named by an id is not there."""
+
+    code = "not_found"
+    status = 404
+
+
+class Invalid(Refusal):
+    """A value cannot be accepted as it stands."""
+
+    code = "invalid"
+    status = 400

@@ -1,0 +1,97 @@
+"""
+Folding events into the rows of their tables, in the caller's transaction.
+
+Used live by the domain (rows locked, then folded) and by the feed of the read
+models. Rows are locked in the order of their keys, so that two operations on
+the same rows wait for each other instead of meeting in a deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db import models
+
+from outbox.codec import DomainEvent
+from outbox.folds import Fold, Key, Row
+
+Rows = dict[Key, Row | None]
+
+
+def apply(folds: Iterable[Fold], events: Sequence[DomainEvent]) -> None:
+    """Change every row the events touch, fold by fold."""
+    for fold in folds:
+        keys = {key for event in events for key, _ in fold.changes(event)}
+        if keys:
+            _apply(fold, keys, events)
+
+
+def fold_all(fold: Fold, rows: Rows, events: Iterable[DomainEvent]) -> None:
+    """Fold the events into `rows`, in memory; a row that ended stays as None."""
+    for event in events:
+        for key, step in fold.changes(event):
+            rows[key] = step.apply(rows.get(key), event, key)
+
+
+def insert(fold: Fold, rows: Iterable[Row], *, batch_size: int = 1000) -> None:
+    """Insert folded rows as they are."""
+    columns = fold.columns
+    written(fold).bulk_create(
+        [fold.model(**{name: getattr(row, name) for name in columns}) for row in rows],
+        batch_size=batch_size,
+    )
+
+
+def written(fold: Fold) -> models.QuerySet[Any]:
+    """Return a query set that may write a folded table: for folding alone."""
+    return models.QuerySet(fold.model)
+
+
+def _apply(fold: Fold, keys: set[Key], events: Sequence[DomainEvent]) -> None:
+    before = _locked(fold, keys)
+    rows: Rows = {key: fold.Row(**stored) for key, stored in before.items()}
+    fold_all(fold, rows, events)
+
+    # DELETE, UPDATE, INSERT in this order: a partial unique index (one open
+    # loan per copy) is checked at once and must see the old row gone first.
+    gone = [key for key, row in rows.items() if row is None and key in before]
+    if gone:
+        _with_keys(fold, gone).delete()
+    for key, row in rows.items():
+        if row is not None and key in before:
+            _update(fold, key, before[key], row)
+    insert(fold, [r for k, r in rows.items() if r is not None and k not in before])
+
+
+def _locked(fold: Fold, keys: set[Key]) -> dict[Key, dict[str, Any]]:
+    # NO KEY: a foreign key's check, at another's commit, need not wait for us.
+    ordered = _with_keys(fold, keys).order_by(*fold.key_columns)
+    found = ordered.select_for_update(no_key=True)
+    return {_key(fold, stored): stored for stored in found.values(*fold.columns)}
+
+
+def _update(fold: Fold, key: Key, before: Mapping[str, Any], row: Row) -> None:
+    changed = {
+        name: getattr(row, name)
+        for name in fold.columns
+        if getattr(row, name) != before[name]
+    }
+    if changed:
+        _with_keys(fold, [key]).update(**changed)
+
+
+def _with_keys(fold: Fold, keys: Iterable[Key]) -> models.QuerySet[Any]:
+    if len(fold.key_columns) == 1:
+        return written(fold).filter(**{f"{fold.key_columns[0]}__in": list(keys)})
+    alternatives = (
+        models.Q(**dict(zip(fold.key_columns, key, strict=True))) for key in keys
+    )
+    return written(fold).filter(reduce(or_, alternatives))
+
+
+def _key(fold: Fold, stored: Mapping[str, Any]) -> Key:
+    values = tuple(stored[name] for name in fold.key_columns)
+    return values if len(values) > 1 else values[0]

@@ -1,0 +1,18 @@
+"""The outbox: remembering facts and passing them on."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class OutboxAppConfig(AppConfig):
+    """Joins the nudge to the broker once every app is there."""
+
+    name = "outbox"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the checks, and ring the broker's bell on every commit."""
+        from outbox import checks, nudge, tasks  # noqa: F401, PLC0415 - apps first
+
+        nudge.listen(nudge.Bell(tasks.sequence.send).ring)

@@ -1,0 +1,70 @@
+"""
+What a channel is: a module with `routes` and `deliver`, and how it is tried.
+
+The relay owns claiming, settling and retrying; a channel only knows how to
+make one delivery happen and what an answer means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from outbox.models import Delivery
+from outbox.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTo:
+    """A destination that wants an event type; `ordered` keeps streams in order."""
+
+    destination: str
+    event_type: str
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """
+    What became of an attempt.
+
+    `final` ends a failed delivery at once; `charged=False` is for failures of
+    our own, which cost the delivery no attempt. `retry_after` is in seconds.
+    """
+
+    delivered: bool
+    name: str = "delivered"
+    final: bool = False
+    charged: bool = True
+    http_status: int | None = None
+    answer: str = ""
+    retry_after: float | None = None
+
+
+DELIVERED = Outcome(delivered=True)
+
+
+class Channel(Protocol):
+    """
+    How one kind of destination is reached.
+
+    IN_TRANSACTION channels write to our own database: their effect commits
+    with the outcome. The others reach over a network with no transaction open.
+    """
+
+    NAME: str
+    DEADLINE: float
+    """Seconds an attempt may take."""
+    RETRIES: Schedule
+    IN_TRANSACTION: bool
+    BATCH: int
+    """Deliveries claimed at a time."""
+    PER_DESTINATION: int
+    """Claims one destination may hold at a time, over all workers."""
+
+    def routes(self) -> Iterable[RouteTo]:
+        """Return every destination there is, for the table of routes."""
+
+    def deliver(self, delivery: Delivery) -> Outcome:
+        """Make one attempt. May raise; that is a failed attempt."""

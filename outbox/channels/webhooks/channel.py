@@ -1,0 +1,75 @@
+"""
+The channel to other people's URLs: signed, bounded, attempt by attempt.
+
+The body is the public message as it was fixed when the event was recorded,
+byte for byte; only the timestamp and the signature are made anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from django_outbox_pattern.models import Published
+
+from outbox import schedule
+from outbox.channels.contract import Outcome, RouteTo
+from outbox.channels.webhooks import endpoints, signing, transport
+from outbox.models import Delivery, WebhookEndpoint
+
+NAME = endpoints.CHANNEL
+DEADLINE = 10.0
+RETRIES = schedule.WEBHOOKS
+IN_TRANSACTION = False
+BATCH = 10
+PER_DESTINATION = 10
+
+
+def routes() -> Iterable[RouteTo]:
+    """Return one route for each event type each endpoint wants."""
+    for endpoint in WebhookEndpoint.objects.filter(active=True):
+        for event_type in endpoints.wanted_types(endpoint):
+            yield RouteTo(str(endpoint.id), event_type, ordered=endpoint.ordered)
+
+
+def deliver(delivery: Delivery) -> Outcome:
+    """POST the message once, signed."""
+    endpoint = WebhookEndpoint.objects.filter(id=delivery.destination).first()
+    if endpoint is None:
+        return Outcome(delivered=False, name="endpoint_removed", final=True)
+    if not endpoint.active:
+        return Outcome(delivered=False, name="endpoint_inactive", final=True)
+
+    body = Published.objects.values_list("body", flat=True).get(id=delivery.event_id)
+    answer = transport.post(
+        endpoint.url,
+        body.encode(),
+        _headers(endpoint, delivery, body.encode()),
+        deadline=DEADLINE,
+        session=transport.session_of(delivery.destination),
+    )
+    return Outcome(
+        delivered=answer.delivered,
+        name=answer.outcome,
+        final=answer.outcome == "gone",
+        http_status=answer.status,
+        answer=answer.text,
+        retry_after=answer.retry_after,
+    )
+
+
+def _headers(
+    endpoint: WebhookEndpoint, delivery: Delivery, body: bytes
+) -> dict[str, str]:
+    signed = signing.headers(
+        [endpoints.secret_of(endpoint)],
+        message_id=signing.message_id(delivery.event_id),
+        timestamp=int(time.time()),
+        body=body,
+    )
+    return {
+        **signed,
+        "Content-Type": "application/json",
+        "User-Agent": "Kutubxona-Webhooks/1",
+        "X-Position": str(delivery.position),
+    }

@@ -1,0 +1,64 @@
+"""What is wrong with the wiring, found at start."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+
+from outbox import codec
+from outbox.channels import signals
+from outbox.folds import Fold, domain_folds
+
+
+@register()
+def check_wiring(**kwargs: Any) -> list[CheckMessage]:
+    """Run every check of the outbox."""
+    return [
+        *_event_classes(),
+        *(problem for fold in domain_folds() for problem in unhandled(fold)),
+        *_receiver_names(),
+    ]
+
+
+def unhandled(fold: Fold) -> Iterator[CheckMessage]:
+    """Yield an error for each event type a fold neither handles nor ignores."""
+    for event_type, event_class in codec.event_types().items():
+        if event_class not in fold.steps and event_type not in fold.ignored:
+            yield Error(
+                f"The fold of {fold.name} says nothing about {event_type!r}.",
+                hint=f"Handle it with @fold.on({event_class.__name__}), or say "
+                f"fold.ignore({event_type!r}).",
+                id="outbox.E001",
+            )
+
+
+def _event_classes() -> Iterator[CheckMessage]:
+    for event_type, event_class in codec.event_types().items():
+        fields = {field.name for field in dataclasses.fields(event_class)}
+        named = {event_class.stream.partition(":")[2].strip("{}"), *event_class.about}
+        for missing in sorted(named - fields):
+            yield Error(
+                f"{event_class.__name__} ({event_type}) names a field {missing!r} "
+                "in `stream` or `about` that it does not have.",
+                hint="Name the field that holds the id.",
+                id="outbox.E002",
+            )
+
+
+def _receiver_names() -> Iterator[CheckMessage]:
+    for event_class, signal in signals.signals().items():
+        names = [
+            name for name, _ in signals.receivers_of(signal, sender=event_class)
+        ]
+        for name, count in Counter(names).items():
+            if count > 1 or "<lambda>" in name or "<locals>" in name:
+                yield Error(
+                    f"A receiver of {event_class.type!r} has no name of its own: "
+                    f"{name!r}.",
+                    hint="Connect it with a dispatch_uid that no other receiver has.",
+                    id="outbox.E003",
+                )

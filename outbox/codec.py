@@ -1,0 +1,167 @@
+"""
+Events to JSON and back; upcasting of retired shapes.
+
+An event class is a frozen dataclass of plain values that declares, as class
+variables, its `type` (dotted, stable for ever), `schema_version`, `stream`
+("copy:{copy_id}") and `about` (the fields that hold the ids it concerns). It
+imports nothing of ours: what is read here is found by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timezone
+from enum import Enum
+from functools import cache
+from importlib import import_module
+from typing import Any, ClassVar, Protocol, Union
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+
+from outbox.errors import UnencodableEvent, UnknownEventType
+
+
+class DomainEvent(Protocol):
+    """What the outbox expects of an event class."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    type: ClassVar[str]
+    schema_version: ClassVar[int]
+    stream: ClassVar[str]
+    about: ClassVar[tuple[str, ...]]
+
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@cache
+def event_types() -> Mapping[str, type[DomainEvent]]:
+    """Return every event class by its type, from the modules of OUTBOX['EVENTS']."""
+    classes: dict[str, type[DomainEvent]] = {}
+    for path in settings.OUTBOX["EVENTS"]:
+        for value in vars(import_module(path)).values():
+            if isinstance(value, type) and dataclasses.is_dataclass(value):
+                classes.setdefault(value.type, value)  # type: ignore[attr-defined]
+    return classes
+
+
+@cache
+def upcasts() -> Mapping[tuple[str, int], Upcast]:
+    """Return the steps (type, from version) -> raw data of the next version."""
+    steps: dict[tuple[str, int], Upcast] = {}
+    for path in settings.OUTBOX["EVENTS"]:
+        steps |= getattr(import_module(path), "UPCASTS", {})
+    return steps
+
+
+def class_of(event_type: str) -> type[DomainEvent]:
+    """Return the class of a type; raise UnknownEventType where there is none."""
+    try:
+        return event_types()[event_type]
+    except KeyError:
+        raise UnknownEventType(event_type) from None
+
+
+def stream_of(event: DomainEvent) -> str:
+    """Return the stream an event belongs to, such as "copy:0190…"."""
+    kind, _, field = event.stream.partition(":")
+    return f"{kind}:{getattr(event, field.strip('{}'))}"
+
+
+def about(event: DomainEvent) -> list[UUID]:
+    """Return the distinct ids an event concerns, in the order declared."""
+    ids = [getattr(event, name) for name in event.about]
+    return list(dict.fromkeys(each for each in ids if each is not None))
+
+
+def occurred_at(event: DomainEvent) -> datetime | None:
+    """Return when the event happened by its own word, if it says so."""
+    name = getattr(event, "occurred", None)
+    return getattr(event, name) if name else None
+
+
+def encode(event: DomainEvent) -> dict[str, Any]:
+    """
+    Return an event's fields as JSON values.
+
+    Raises UnencodableEvent for what PostgreSQL or JSON cannot hold: a NUL
+    character, a lone surrogate, a naive datetime, an unforeseen type.
+    """
+    data = {
+        field.name: _plain(event.type, getattr(event, field.name))
+        for field in dataclasses.fields(event)
+    }
+    dumps(event.type, data)
+    return data
+
+
+def decode(event_type: str, version: int, data: dict[str, Any]) -> DomainEvent:
+    """Return the event a stored row stands for, brought to today's shape."""
+    event_class = class_of(event_type)
+    while version < event_class.schema_version:
+        data = upcasts()[event_type, version](data)
+        version += 1
+    readers = _readers(event_class)
+    return event_class(**{name: readers[name](value) for name, value in data.items()})
+
+
+def dumps(event_type: str, value: Any) -> str:
+    """Return compact JSON text; raise UnencodableEvent where there can be none."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError as error:
+        raise UnencodableEvent(event_type, str(error)) from None
+
+
+def _plain(event_type: str, value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case Enum():
+            return value.value
+        case str():
+            if "\0" in value:
+                raise UnencodableEvent(event_type, "a text contains a NUL character")
+            return value
+        case UUID():
+            return str(value)
+        case datetime():
+            if value.tzinfo is None:
+                raise UnencodableEvent(event_type, f"{value} has no time zone")
+            return value.astimezone(timezone.utc).isoformat()
+        case date():
+            return value.isoformat()
+        case tuple() | list():
+            return [_plain(event_type, each) for each in value]
+    raise UnencodableEvent(event_type, f"{type(value).__name__} is not a plain value")
+
+
+@cache
+def _readers(event_class: type[DomainEvent]) -> dict[str, Callable[[Any], Any]]:
+    hints = typing.get_type_hints(event_class)
+    return {
+        field.name: _reader(hints[field.name])
+        for field in dataclasses.fields(event_class)
+    }
+
+
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """Return the function that turns a JSON value into what the hint names."""
+    origin = typing.get_origin(hint)
+    if origin in (Union, types.UnionType):
+        (inner,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
+        read = _reader(inner)
+        return lambda value: None if value is None else read(value)
+    if origin is tuple:
+        read = _reader(typing.get_args(hint)[0])
+        return lambda value: tuple(read(each) for each in value)
+    if hint is datetime or hint is date:
+        return hint.fromisoformat  # type: ignore[no-any-return]
+    if hint is UUID or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return hint  # type: ignore[no-any-return]
+    return lambda value: value

@@ -1,0 +1,66 @@
+"""
+Who acts, and why: what every recorded event notes about its origin.
+
+The edge (a request, a command, a receiver) opens `acting`; the log reads it.
+Nothing in between has to pass it on.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from outbox.ids import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """The origin of the events recorded while it is current."""
+
+    actor: str = "system"
+    correlation_id: UUID = field(default_factory=new_id)
+    causation_id: UUID | None = None
+    caused_by: tuple[str, ...] = ()
+    traceparent: str = ""
+    recorded: list[UUID] = field(default_factory=list, compare=False)
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what is stored with each event, empty entries left out."""
+        stored = {
+            "actor": self.actor,
+            "correlation_id": str(self.correlation_id),
+            "causation_id": str(self.causation_id) if self.causation_id else "",
+            "caused_by": list(self.caused_by),
+            "traceparent": self.traceparent,
+        }
+        return {name: value for name, value in stored.items() if value}
+
+
+_current: ContextVar[Cause | None] = ContextVar("outbox_cause", default=None)
+
+
+def current() -> Cause:
+    """Return the cause in force, or a fresh one for code that named none."""
+    return _current.get() or Cause()
+
+
+@contextmanager
+def acting(**changes: Any) -> Iterator[Cause]:
+    """
+    Make a cause current for the block; unnamed parts are inherited.
+
+    The yielded cause's `recorded` lists the ids of the events recorded
+    directly under it, in order.
+    """
+    cause = replace(current(), recorded=[], **changes)
+    token = _current.set(cause)
+    try:
+        yield cause
+    finally:
+        _current.reset(token)

@@ -1,0 +1,58 @@
+"""What can go wrong in the outbox, and what to do about each."""
+
+from __future__ import annotations
+
+
+class OutboxError(Exception):
+    """Base of everything the outbox raises on purpose."""
+
+
+class OutsideTransaction(OutboxError):
+    """Something that belongs in the caller's transaction ran outside one."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} was called outside a transaction. Wrap the operation in "
+            "transaction.atomic(): rows, facts and outbox rows commit together."
+        )
+
+
+class UnknownEventType(OutboxError):
+    """A stored or given event has no class in the modules of OUTBOX['EVENTS']."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"No event class for {name!r}. Name the module that defines it in "
+            "OUTBOX['EVENTS'], or add an upcasting step for a retired type."
+        )
+
+
+class UnencodableEvent(OutboxError):
+    """An event holds a value that cannot be stored or sent."""
+
+    def __init__(self, event_type: str, reason: str) -> None:
+        super().__init__(f"An event {event_type!r} cannot be written down: {reason}.")
+
+
+class CommandReused(OutboxError):
+    """The same command id came again with another content."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This command id was already used for another request. "
+            "Repeat the first request unchanged, or choose a new id."
+        )
+
+
+class Fenced(OutboxError):
+    """A later claim has taken this delivery over: what was done must be undone."""
+
+
+class WriteOutsideAdvance(OutboxError):
+    """Somebody tried to write a folded table by hand."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"{table} is what its events add up to and is written by its fold alone. "
+            "Call an operation; it records the event that changes the row."
+        )

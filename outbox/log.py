@@ -1,0 +1,193 @@
+"""
+The event log: record, read, history.
+
+`record` writes the facts and one outbox row for each, in the caller's
+transaction. The outbox row holds the public message as one text, fixed at
+this moment: a later change of code cannot change what the world is told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max
+from django_outbox_pattern.models import Published
+
+from outbox import codec, nudge
+from outbox.codec import DomainEvent
+from outbox.context import Cause, current
+from outbox.errors import OutsideTransaction
+from outbox.ids import new_id
+from outbox.models import Event, Position
+
+# django-outbox-pattern's own producer skips expired rows in silence.
+NEVER = datetime(9999, 12, 31, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event with its place in the log; `position` is None until sequenced."""
+
+    id: UUID
+    seq: int
+    stream: str
+    version: int
+    event: DomainEvent
+    metadata: dict[str, Any]
+    occurred_at: datetime
+    recorded_at: datetime | None = None
+    position: int | None = None
+
+
+def record(
+    events: Sequence[DomainEvent], encoded: Sequence[dict[str, Any]] | None = None
+) -> list[Recorded]:
+    """
+    Write facts and their outbox rows down; nudge the relay on commit.
+
+    The caller holds the locks of the rows that the streams are named after,
+    and may hand over the events as `codec.encode` gave them.
+
+    Raises OutsideTransaction outside a transaction, UnencodableEvent for
+    values that cannot be stored, and IntegrityError where another writer took
+    the same version of a stream without that lock.
+    """
+    check_in_transaction()
+    cause = current()
+    encoded = encoded or [codec.encode(event) for event in events]
+    rows = Event.objects.bulk_create(_rows(events, encoded, cause))
+    Published.objects.bulk_create([_outbox_row(row) for row in rows])
+    cause.recorded.extend(row.id for row in rows)
+    transaction.on_commit(nudge.work_waiting)
+    return [_recorded(row, event) for row, event in zip(rows, events, strict=True)]
+
+
+def check_in_transaction() -> None:
+    """Raise OutsideTransaction unless rows, facts and outbox commit together."""
+    if not connection.in_atomic_block:
+        raise OutsideTransaction("record()")
+
+
+def read(*, after: int, limit: int = 1000) -> list[Recorded]:
+    """Return up to `limit` events in order, from the position behind `after`."""
+    placed = dict(
+        Position.objects.filter(position__gt=after)
+        .order_by("position")
+        .values_list("seq", "position")[:limit]
+    )
+    rows = Event.objects.in_bulk(list(placed))
+    return [_from_row(rows[seq], position) for seq, position in placed.items()]
+
+
+def history(*, about: UUID) -> Iterator[Recorded]:
+    """Yield all events that concern an id, oldest first."""
+    for row in Event.objects.filter(about__contains=[about]).order_by("seq"):
+        yield _from_row(row, None)
+
+
+def by_ids(ids: Sequence[UUID]) -> list[DomainEvent]:
+    """Return the events with these ids, in the order of the ids."""
+    rows = {row.id: row for row in Event.objects.filter(id__in=ids)}
+    return [decoded(rows[each]) for each in ids]
+
+
+def decoded(row: Event) -> DomainEvent:
+    """Return the event a row of the log holds, in today's shape."""
+    return codec.decode(row.type, row.schema_version, row.data)
+
+
+def public_message(row: Event) -> str:
+    """Return the message the world is told, in CloudEvents' attribute names."""
+    return codec.dumps(
+        row.type,
+        {
+            "specversion": "1.0",
+            "id": str(row.id),
+            "type": row.type,
+            "source": settings.OUTBOX["ORIGIN"],
+            "subject": row.stream,
+            "time": row.occurred_at.astimezone(timezone.utc).isoformat(),
+            "version": row.version,
+            "datacontenttype": "application/json",
+            "data": row.data,
+        },
+    )
+
+
+def _rows(
+    events: Sequence[DomainEvent], encoded: Sequence[dict[str, Any]], cause: Cause
+) -> list[Event]:
+    now = datetime.now(timezone.utc)
+    versions = _versions({codec.stream_of(event) for event in events})
+    metadata = cause.metadata()
+    rows = []
+    for event, data in zip(events, encoded, strict=True):
+        stream = codec.stream_of(event)
+        versions[stream] += 1
+        rows.append(
+            Event(
+                id=new_id(),
+                stream=stream,
+                version=versions[stream],
+                type=event.type,
+                schema_version=event.schema_version,
+                data=data,
+                about=codec.about(event),
+                metadata=metadata,
+                occurred_at=codec.occurred_at(event) or now,
+            )
+        )
+    return rows
+
+
+def _versions(streams: set[str]) -> Counter[str]:
+    """Return the last version of each stream, 0 for a new one."""
+    found = Event.objects.filter(stream__in=streams).values("stream")
+    return Counter(
+        dict(found.annotate(last=Max("version")).values_list("stream", "last"))
+    )
+
+
+def _outbox_row(row: Event) -> Published:
+    # bulk_create skips the package's save(), which would compute the headers.
+    return Published(
+        id=row.id,
+        destination=row.type,
+        version=str(row.version),
+        body=public_message(row),
+        expires_at=NEVER,
+        headers={"dop-msg-id": str(row.id), "dop-msg-destination": row.type},
+    )
+
+
+def _recorded(row: Event, event: DomainEvent) -> Recorded:
+    return Recorded(
+        id=row.id,
+        seq=row.seq,
+        stream=row.stream,
+        version=row.version,
+        event=event,
+        metadata=row.metadata,
+        occurred_at=row.occurred_at,
+    )
+
+
+def _from_row(row: Event, position: int | None) -> Recorded:
+    return Recorded(
+        id=row.id,
+        seq=row.seq,
+        stream=row.stream,
+        version=row.version,
+        event=decoded(row),
+        metadata=row.metadata,
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        position=position,
+    )

@@ -1,0 +1,75 @@
+"""
+`manage.py relay`: one relay process, sweep and actors together.
+
+Stops on SIGTERM or SIGINT once the attempts under way have ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+import dramatiq
+from django.core.management.base import BaseCommand
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from dramatiq.worker import Worker
+
+from outbox import nudge, routes
+from outbox.channels.registry import channels
+from outbox.sweep import Sweep
+
+logger = logging.getLogger(__name__)
+
+# Less than the lease: a frozen holder is thrown out before it is succeeded.
+SESSION = "SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '20s'"
+
+
+class Command(BaseCommand):
+    """Deliver what is owed."""
+
+    help = "Sequence and deliver what is owed, until stopped."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--threads", type=int, default=4)
+        parser.add_argument(
+            "--no-broker", action="store_true", help="deliver by the sweep alone"
+        )
+
+    def handle(self, *args: Any, threads: int, no_broker: bool, **options: Any) -> None:
+        """Run until SIGTERM or SIGINT."""
+        connection_created.connect(_bound_sessions)
+        routes.sync()
+        sweep = Sweep()
+        nudge.listen(sweep.wake)
+        worker = None if no_broker else Worker(dramatiq.get_broker(), worker_threads=threads)
+        stopping = threading.Event()
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            stopping.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        sweep.start()
+        if worker:
+            threading.Thread(target=worker.start, daemon=True).start()
+        self.stdout.write("relay: ready")
+        stopping.wait()
+
+        longest = max(channel.DEADLINE for channel in channels().values()) + 2
+        if worker:
+            worker.stop(timeout=int(longest * 1000))
+        if not sweep.stop(longest):
+            logger.warning("an attempt outlived its deadline; its lease will end it")
+
+
+def _bound_sessions(
+    sender: type[BaseDatabaseWrapper], connection: BaseDatabaseWrapper, **kwargs: Any
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(SESSION)

@@ -1,0 +1,263 @@
+"""
+The tables of the log, the relay and the endpoints.
+
+The outbox row itself is `django_outbox_pattern.models.Published`, one per
+event, with the event's id as its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models.functions import Least
+
+from outbox.ids import new_id
+
+
+class Now(models.Func):
+    """The clock of the database at this very moment, not at the transaction's start."""
+
+    function = "clock_timestamp"
+    output_field = models.DateTimeField()
+
+
+class CurrentTransaction(models.Func):
+    """The id of the transaction that is writing."""
+
+    function = "pg_current_xact_id"
+
+
+class TransactionIdField(models.Field):  # type: ignore[type-arg]
+    """PostgreSQL's 64 bit transaction id, which never wraps around."""
+
+    def db_type(self, connection: Any) -> str:
+        """Return the column type."""
+        return "xid8"
+
+
+class Event(models.Model):
+    """
+    A fact. Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE.
+
+    `version` counts within the stream, under the lock of the row the stream
+    is named after; the unique constraint is what remains if a lock is missed.
+    """
+
+    seq = models.BigAutoField(primary_key=True)
+    id = models.UUIDField(unique=True, default=new_id, editable=False)
+    stream = models.CharField(max_length=100)
+    version = models.BigIntegerField()
+    type = models.CharField(max_length=100)
+    schema_version = models.PositiveSmallIntegerField()
+    data = models.JSONField()
+    about = ArrayField(models.UUIDField())
+    metadata = models.JSONField(default=dict)
+    xact = TransactionIdField(db_default=CurrentTransaction())
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            # Two writers that both took themselves for the next one.
+            models.UniqueConstraint(
+                fields=["stream", "version"], name="outbox_event_stream_version"
+            ),
+        ]
+        indexes = [GinIndex(fields=["about"], name="outbox_event_about")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.stream}@{self.version}"
+
+
+class Command(models.Model):
+    """What a command id answered the first time: ids, never the body."""
+
+    id = models.UUIDField(primary_key=True)
+    actor = models.CharField(max_length=100)
+    name = models.CharField(max_length=200)
+    body_hash = models.CharField(max_length=64)
+    events = ArrayField(models.UUIDField(), default=list)
+    answer = models.JSONField(default=dict)
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.id}"
+
+
+class Position(models.Model):
+    """
+    The place of an event in the order everybody reads: 1, 2, 3 …, no gaps.
+
+    Given after commit, by the sequencer alone. `known_at` never falls: as of
+    a time is the last position with `known_at` at or before it.
+    """
+
+    position = models.BigIntegerField(primary_key=True)
+    event_id = models.UUIDField(unique=True)
+    seq = models.BigIntegerField(unique=True)
+    owed = models.PositiveIntegerField()
+    known_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.event_id}"
+
+
+class Route(models.Model):
+    """
+    Who is told of what. Fan-out is one join on this table.
+
+    Never deleted, only made inactive: deliveries already owed still name it.
+    """
+
+    channel = models.CharField(max_length=20)
+    destination = models.CharField(max_length=200)
+    event_type = models.CharField(max_length=100)
+    ordered = models.BooleanField(default=False)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            # A second route for the same three would owe everything twice.
+            models.UniqueConstraint(
+                fields=["event_type", "channel", "destination"],
+                name="outbox_route_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} -> {self.channel}:{self.destination}"
+
+
+class Status(models.TextChoices):
+    """Where a delivery stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+class Delivery(models.Model):
+    """
+    One event owed to one destination.
+
+    `claim` only grows and fences every outcome; `attempts` is what has been
+    charged; `worker` names the holder of a claim that is not settled yet.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    event_id = models.UUIDField()
+    position = models.BigIntegerField()
+    channel = models.CharField(max_length=20)
+    destination = models.CharField(max_length=200)
+    recipient = models.CharField(max_length=100, blank=True, default="")
+    lane = models.CharField(max_length=100, null=True)  # noqa: DJ001 - NULL: no lane
+    status = models.CharField(
+        max_length=10, choices=Status.choices, db_default=Status.PENDING
+    )
+    claim = models.PositiveIntegerField(db_default=0)
+    attempts = models.PositiveIntegerField(db_default=0)
+    due_at = models.DateTimeField(db_default=Now())
+    worker = models.CharField(max_length=100, blank=True, db_default="")
+    error = models.CharField(max_length=500, blank=True, db_default="")
+    message_id = models.CharField(max_length=200, blank=True, db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            # The same fact owed twice to the same destination.
+            models.UniqueConstraint(
+                fields=["event_id", "channel", "destination", "recipient"],
+                name="outbox_delivery_once",
+            ),
+        ]
+        indexes = [
+            # What is due, destination by destination, fresh before retried.
+            models.Index(
+                "channel",
+                "destination",
+                Least("attempts", 1),
+                "due_at",
+                condition=models.Q(status="pending"),
+                name="outbox_delivery_due",
+            ),
+            # The oldest unfinished delivery of a lane.
+            models.Index(
+                fields=["channel", "destination", "lane", "position"],
+                condition=models.Q(status="pending", lane__isnull=False),
+                name="outbox_delivery_lane",
+            ),
+            # What is being attempted right now.
+            models.Index(
+                fields=["channel", "destination"],
+                condition=models.Q(status="pending") & ~models.Q(worker=""),
+                name="outbox_delivery_claimed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}:{self.destination} {self.event_id} {self.status}"
+
+
+class Attempt(models.Model):
+    """
+    One row per claim that ended: what was tried, how long it took, the answer.
+
+    `lost` marks a claim whose outcome never came: where it sent something, the
+    other side may see it again.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.CASCADE, related_name="tries"
+    )
+    claim = models.PositiveIntegerField()
+    at = models.DateTimeField(db_default=Now())
+    seconds = models.FloatField(null=True)
+    outcome = models.CharField(max_length=40)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    answer = models.TextField(blank=True, default="")
+    worker = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [
+            # A claim has one outcome.
+            models.UniqueConstraint(
+                fields=["delivery", "claim"], name="outbox_attempt_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id}#{self.claim} {self.outcome}"
+
+
+class WebhookEndpoint(models.Model):
+    """Somebody's URL, and what it wants to hear. The secret is kept encrypted."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    url = models.URLField(max_length=500)
+    event_types = ArrayField(models.CharField(max_length=100))
+    ordered = models.BooleanField(default=False)
+    active = models.BooleanField(default=True)
+    sealed_secret = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            # The same address twice would be told everything twice.
+            models.UniqueConstraint(
+                fields=["url", "owner"], name="outbox_endpoint_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.url} ({', '.join(self.event_types)})"

@@ -1,0 +1,69 @@
+"""
+Waking the relay early, off the request's path.
+
+A nudge says "there is work" and nothing else. It may be lost, doubled or late
+without harm: the sweep finds by itself what is owed. One background thread
+with one slot sends it, so that a request never waits for a broker, and many
+commits in a short time become one message.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+Send = Callable[[], None]
+
+
+class Bell:
+    """A slot for one nudge, and the thread that empties it."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._rung = threading.Event()
+        self._started = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.failures = 0
+
+    def ring(self) -> None:
+        """Ask for a nudge; return at once."""
+        self._rung.set()
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+
+    def _start(self) -> None:
+        # Also the way back after a fork, which copies no threads.
+        with self._started:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._run, name="outbox-bell", daemon=True
+                )
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._rung.wait()
+            self._rung.clear()
+            try:
+                self._send()
+            except Exception:  # a dead broker: the sweep delivers
+                self.failures += 1
+                logger.warning("nudge failed; the sweep will deliver", exc_info=True)
+
+
+_listeners: list[Callable[[], None]] = []
+
+
+def work_waiting() -> None:
+    """Tell everyone who listens that something was committed."""
+    for listener in _listeners:
+        listener()
+
+
+def listen(listener: Callable[[], None]) -> None:
+    """Add a listener: it must return at once and never raise."""
+    if listener not in _listeners:
+        _listeners.append(listener)

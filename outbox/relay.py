@@ -1,0 +1,266 @@
+"""
+Claim, attempt, settle, postpone: the relay's second step.
+
+A claim is a reschedule: it pushes the due time past the lease, counts `claim`
+and `attempts` up, and commits before any effect. Every outcome is written
+only under the claim it belongs to, so a worker that was frozen past its lease
+cannot overwrite its successor.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F
+
+from outbox.channels.contract import Channel, Outcome
+from outbox.errors import Fenced
+from outbox.models import Attempt, Delivery, Now, Status
+from outbox.schedule import next_delay
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=30)
+OURS_AGAIN = timedelta(seconds=5)
+LONGEST_DRAIN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long a claim holds, by this machine's monotonic clock."""
+
+    ends: float
+
+    @classmethod
+    def starting_now(cls) -> Lease:
+        """Start a lease; to be called *before* claiming, never after."""
+        return cls(time.monotonic() + LEASE.total_seconds())
+
+    def covers(self, seconds: float) -> bool:
+        """Tell whether an attempt of this length would end inside the lease."""
+        return self.ends - time.monotonic() > seconds
+
+
+def worker_name() -> str:
+    """Return who is working: host, process and thread."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"[:100]
+
+
+def drain(channel: Channel, *, seconds: float = LONGEST_DRAIN) -> bool:
+    """Deliver what is due on a channel; tell whether time ran out before work."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        if not deliver_batch(channel):
+            return False
+    return True
+
+
+def deliver_batch(channel: Channel, *, retried_first: bool = False) -> int:
+    """Claim a batch and attempt each of it; return how many were claimed."""
+    lease = Lease.starting_now()
+    batch = claim(channel, retried_first=retried_first)
+    for delivery in batch:
+        if lease.covers(channel.DEADLINE):
+            attempt(channel, delivery)
+        else:
+            release(delivery, timedelta(0))
+    return len(batch)
+
+
+def claim(channel: Channel, *, retried_first: bool = False) -> list[Delivery]:
+    """
+    Claim what is due, and commit, before anything is done about it.
+
+    Each destination has a share of its own, so a dead one slows no other. A
+    delivery whose last claim was never settled goes alone: if it is poison,
+    it takes nothing else with it.
+    """
+    order = "DESC" if retried_first else "ASC"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            _CLAIM.replace("/*order*/", order),
+            {
+                "channel": channel.NAME,
+                "share": channel.PER_DESTINATION,
+                "batch": channel.BATCH,
+                "lease": LEASE,
+                "worker": worker_name(),
+            },
+        )
+        claimed = {row[0]: row[1] for row in cursor.fetchall()}
+        _note_lost(claimed)
+    return list(Delivery.objects.filter(id__in=claimed).order_by("position", "id"))
+
+
+def attempt(channel: Channel, delivery: Delivery) -> None:
+    """Try once, and write down what became of it."""
+    started = time.monotonic()
+    outcome = _try_in_transaction if channel.IN_TRANSACTION else _try
+    try:
+        outcome(channel, delivery, started)
+    except Fenced:
+        logger.warning("outcome fenced off: %s was claimed again", delivery)
+
+
+def settle(delivery: Delivery, **outcome: Any) -> bool:
+    """Write the outcome down, unless a later claim has taken over."""
+    mine = Delivery.objects.filter(
+        id=delivery.id, claim=delivery.claim, status=Status.PENDING
+    )
+    return bool(mine.update(worker="", **outcome))
+
+
+def release(delivery: Delivery, wait: timedelta) -> bool:
+    """Give a claim back uncharged: nothing was tried."""
+    return settle(delivery, attempts=F("attempts") - 1, due_at=Now() + wait)
+
+
+def _try_in_transaction(channel: Channel, delivery: Delivery, started: float) -> None:
+    """Effect and outcome commit together; if the fence holds, neither does."""
+    try:
+        with transaction.atomic():
+            outcome = channel.deliver(delivery)
+            if outcome.delivered:
+                _conclude(channel, delivery, outcome, started)
+                return
+            transaction.set_rollback(True)
+    except Fenced:
+        raise
+    except Exception as error:  # whatever a receiver raises is its failure
+        outcome = _failure(error)
+    with transaction.atomic():
+        _conclude(channel, delivery, outcome, started)
+
+
+def _try(channel: Channel, delivery: Delivery, started: float) -> None:
+    """Reach out with no transaction open, then write the outcome down."""
+    try:
+        outcome = channel.deliver(delivery)
+    except Exception as error:  # a fault in our own channel is no reason to stop
+        outcome = _failure(error)
+    with transaction.atomic():
+        _conclude(channel, delivery, outcome, started)
+
+
+def _failure(error: Exception) -> Outcome:
+    ours = isinstance(error, OperationalError | InterfaceError)
+    if not ours:
+        logger.warning("attempt failed", exc_info=error)
+    return Outcome(
+        delivered=False,
+        name=type(error).__name__[:40],
+        charged=not ours,
+        answer=str(error)[:500],
+    )
+
+
+def _conclude(
+    channel: Channel, delivery: Delivery, outcome: Outcome, started: float
+) -> None:
+    """Settle or postpone, with the attempt's row; raise Fenced if no longer ours."""
+    if not _settled(channel, delivery, outcome):
+        raise Fenced
+    Attempt.objects.create(
+        delivery_id=delivery.id,
+        claim=delivery.claim,
+        seconds=time.monotonic() - started,
+        outcome=outcome.name,
+        http_status=outcome.http_status,
+        answer=outcome.answer,
+        worker=delivery.worker,
+    )
+
+
+def _settled(channel: Channel, delivery: Delivery, outcome: Outcome) -> bool:
+    if outcome.delivered:
+        return settle(
+            delivery, status=Status.DELIVERED, error="", finished_at=Now()
+        )
+    error = f"{outcome.name}: {outcome.answer}"[:500]
+    if not outcome.charged:
+        return settle(
+            delivery,
+            attempts=F("attempts") - 1,
+            due_at=Now() + OURS_AGAIN,
+            error=error,
+        )
+    wait = next_delay(channel.RETRIES, delivery.attempts, hint=outcome.retry_after)
+    if outcome.final or wait is None:
+        return settle(delivery, status=Status.DEAD, error=error, finished_at=Now())
+    return settle(delivery, due_at=Now() + wait, error=error)
+
+
+def _note_lost(claimed: dict[int, str]) -> None:
+    """Give a claim that was never settled its row: its outcome is not known."""
+    lost = {id_: worker for id_, worker in claimed.items() if worker}
+    if not lost:
+        return
+    rows = Delivery.objects.filter(id__in=lost).values_list("id", "claim")
+    Attempt.objects.bulk_create(
+        Attempt(delivery_id=id_, claim=claim - 1, outcome="lost", worker=lost[id_])
+        for id_, claim in rows
+    )
+
+
+# The first part walks the index from destination to destination; the second
+# takes each one's share of what is due, lanes permitting.
+_CLAIM = """
+WITH RECURSIVE destinations AS (
+    (SELECT destination FROM outbox_delivery
+     WHERE channel = %(channel)s AND status = 'pending'
+     ORDER BY destination LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT d.destination FROM outbox_delivery d
+        WHERE d.channel = %(channel)s AND d.status = 'pending'
+          AND d.destination > t.destination
+        ORDER BY d.destination LIMIT 1
+    )
+    FROM destinations t WHERE t.destination IS NOT NULL
+), due AS MATERIALIZED (
+    SELECT d.id, d.worker, d.retried, d.due_at
+    FROM destinations t
+    CROSS JOIN LATERAL (
+        SELECT d.id, d.worker, d.due_at, least(d.attempts, 1) AS retried
+        FROM outbox_delivery d
+        WHERE d.channel = %(channel)s AND d.status = 'pending'
+          AND d.destination = t.destination
+          AND d.due_at <= clock_timestamp()
+          AND (d.lane IS NULL OR NOT EXISTS (
+              SELECT FROM outbox_delivery earlier
+              WHERE earlier.channel = %(channel)s AND earlier.status = 'pending'
+                AND earlier.destination = d.destination
+                AND earlier.lane = d.lane AND earlier.position < d.position))
+        ORDER BY least(d.attempts, 1) /*order*/, d.due_at, d.id
+        LIMIT greatest(0, %(share)s - (
+            SELECT count(*) FROM outbox_delivery held
+            WHERE held.channel = %(channel)s AND held.status = 'pending'
+              AND held.destination = t.destination
+              AND held.worker <> '' AND held.due_at > clock_timestamp()))
+        FOR UPDATE SKIP LOCKED
+    ) d
+), alone AS (
+    SELECT id FROM due WHERE worker <> '' ORDER BY id LIMIT 1
+), chosen AS (
+    SELECT id, worker FROM due
+    WHERE NOT EXISTS (SELECT FROM alone) OR id = (SELECT id FROM alone)
+    ORDER BY retried /*order*/, due_at, id
+    LIMIT %(batch)s
+)
+UPDATE outbox_delivery d
+SET claim = d.claim + 1,
+    attempts = d.attempts + 1,
+    due_at = clock_timestamp() + %(lease)s,
+    worker = %(worker)s
+FROM chosen
+WHERE d.id = chosen.id
+RETURNING d.id, chosen.worker
+"""

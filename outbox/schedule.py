@@ -1,0 +1,48 @@
+"""
+When a failed delivery is tried again: the one place that says so.
+
+Jitter only adds, so that a schedule is a promise of the earliest moment.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+Schedule = tuple[float, ...]
+
+MINUTE, HOUR = 60.0, 3600.0
+
+# Seconds before the second, third … attempt; after the last one it is dead.
+SIGNALS: Schedule = (1, 10, MINUTE, 10 * MINUTE, HOUR)
+WEBHOOKS: Schedule = (
+    5,
+    MINUTE,
+    5 * MINUTE,
+    30 * MINUTE,
+    2 * HOUR,
+    5 * HOUR,
+    10 * HOUR,
+    14 * HOUR,
+    20 * HOUR,
+    24 * HOUR,
+)
+LETTERS = WEBHOOKS
+
+LONGEST_HINT = 24 * HOUR
+JITTER = 0.1
+
+
+def next_delay(
+    schedule: Schedule, attempts: int, *, hint: float | None = None
+) -> timedelta | None:
+    """
+    Return the wait after the given number of charged attempts; None: spent.
+
+    `hint` is what the other side asked for (Retry-After, in seconds): it can
+    make the wait longer, up to a day, never shorter.
+    """
+    if attempts > len(schedule):
+        return None
+    seconds = max(schedule[attempts - 1], min(hint or 0, LONGEST_HINT))
+    return timedelta(seconds=seconds * (1 + random.uniform(0, JITTER)))  # noqa: S311

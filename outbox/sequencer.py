@@ -1,0 +1,98 @@
+"""
+Positions and fan-out: the relay's first step.
+
+Appends take no common lock, so identity values become visible out of order: a
+reader that remembers "I have seen 8" loses 7 when 7 commits late. A position
+is given *after* commit instead, by whoever holds one lock, to whole
+transactions in order; what a reader has passed can never change.
+"""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+
+SEQUENCER = 0x73657131  # "seq1": one holder per database
+SMALLEST_BATCH = 1000
+
+
+def sequence(*, at_least: int = SMALLEST_BATCH) -> int:
+    """
+    Give positions to a batch of committed events; return how many.
+
+    Answers 0 where nothing waits, or where another relay is at it. A batch
+    never splits a transaction and grows with what waits, so that a backlog
+    costs a few scans and not one for each batch.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A frozen holder is thrown out, and another relay takes over.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '2s'")
+        # In a statement of its own: the next one then sees all that the last
+        # holder committed. With one statement for both, its snapshot would be
+        # older than the lock, and it would take the same rows again.
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER])
+        if not cursor.fetchone()[0]:
+            return 0
+        cursor.execute(_SEQUENCE, {"size": at_least})
+        return int(cursor.fetchone()[0])
+
+
+def sequence_all() -> int:
+    """Give positions until nothing waits; return how many."""
+    total = 0
+    while given := sequence():
+        total += given
+    return total
+
+
+# One event type may set off receivers that record events of their own; those
+# named in `caused_by` are skipped, so that no receiver can set itself off.
+_SEQUENCE = """
+WITH waiting AS MATERIALIZED (
+    SELECT e.seq, e.id, e.xact, e.type, e.stream, e.metadata, e.recorded_at
+    FROM published p
+    JOIN outbox_event e ON e.id = p.id
+    WHERE p.status = 1
+), chosen AS (
+    SELECT DISTINCT xact FROM (
+        SELECT xact FROM waiting ORDER BY seq
+        LIMIT greatest(%(size)s, (SELECT count(*) / 8 FROM waiting))
+    ) AS oldest
+), batch AS (
+    SELECT w.*,
+        max(w.seq) OVER whole AS last_seq,
+        max(w.recorded_at) OVER whole AS known_at
+    FROM waiting w
+    JOIN chosen USING (xact)
+    WINDOW whole AS (PARTITION BY w.xact)
+), ended AS (
+    SELECT coalesce(max(position), 0) AS position, max(known_at) AS known_at
+    FROM outbox_position
+    WHERE position = (SELECT max(position) FROM outbox_position)
+), numbered AS (
+    SELECT b.id, b.seq, b.type, b.stream, b.metadata,
+        ended.position + row_number() OVER in_order AS position,
+        greatest(ended.known_at, max(b.known_at) OVER in_order) AS known_at
+    FROM batch b, ended
+    WINDOW in_order AS (ORDER BY b.last_seq, b.seq)
+), targets AS (
+    SELECT n.id, n.position, r.channel, r.destination,
+        CASE WHEN r.ordered THEN n.stream END AS lane
+    FROM numbered n
+    JOIN outbox_route r ON r.event_type = n.type AND r.active
+    WHERE NOT coalesce(n.metadata -> 'caused_by' ? r.destination, false)
+), fanned_out AS (
+    INSERT INTO outbox_delivery
+        (event_id, position, channel, destination, recipient, lane)
+    SELECT id, position, channel, destination, '', lane FROM targets
+    ORDER BY position
+), placed AS (
+    INSERT INTO outbox_position (position, event_id, seq, owed, known_at)
+    SELECT n.position, n.id, n.seq, count(t.id), n.known_at
+    FROM numbered n
+    LEFT JOIN targets t ON t.id = n.id
+    GROUP BY n.position, n.id, n.seq, n.known_at
+), marked AS (
+    UPDATE published SET status = 2 FROM numbered n WHERE published.id = n.id
+)
+SELECT count(*) FROM numbered
+"""

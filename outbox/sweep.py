@@ -1,0 +1,94 @@
+"""
+The promise behind the nudges: what is owed goes out with every message lost.
+
+A thread for sequencing, one for each channel and one for each follower of the
+log (projections) do all the work there is, at least every second, by
+themselves. Claims skip locked rows, so they run beside the actors.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import close_old_connections, connections
+from django.utils.module_loading import import_string
+
+from outbox import relay, sequencer
+from outbox.channels.contract import Channel
+from outbox.channels.registry import channels
+
+logger = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 1.0
+SHORTEST_PAUSE = 0.7
+
+
+class Sweep:
+    """The threads of one relay process."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._bells: list[threading.Event] = []
+        self._threads = [
+            self._thread("sequence", self._sequence),
+            *(
+                self._thread(name, lambda channel=channel: _sweep(channel))
+                for name, channel in channels().items()
+            ),
+            *(
+                self._thread(path, import_string(path))
+                for path in settings.OUTBOX["FOLLOWERS"]
+            ),
+        ]
+
+    def start(self) -> None:
+        """Start sweeping."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Sweep at once: something was committed in this process."""
+        for bell in self._bells:
+            bell.set()
+
+    def stop(self, seconds: float) -> bool:
+        """Finish what is being attempted; tell whether all threads ended in time."""
+        self._stopping.set()
+        self.wake()
+        for thread in self._threads:
+            thread.join(seconds)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _sequence(self) -> None:
+        if sequencer.sequence_all():
+            self.wake()
+
+    def _thread(self, name: str, sweep: Callable[[], object]) -> threading.Thread:
+        bell = threading.Event()
+        self._bells.append(bell)
+        return threading.Thread(
+            target=self._run, args=(name, bell, sweep), name=f"sweep-{name}"
+        )
+
+    def _run(
+        self, name: str, bell: threading.Event, sweep: Callable[[], object]
+    ) -> None:
+        while not self._stopping.is_set():
+            bell.clear()
+            try:
+                close_old_connections()
+                sweep()
+            except Exception:  # no database for a while is a pause, not an end
+                logger.exception("sweep %s failed and goes on", name)
+            bell.wait(random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))  # noqa: S311
+        connections.close_all()
+
+
+def _sweep(channel: Channel) -> None:
+    """Deliver until nothing is due; the oldest retries get the first turn."""
+    relay.deliver_batch(channel, retried_first=True)
+    relay.drain(channel)
