@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, named for its situation
+class Refusal(Exception):
     """Base of every "no". `status` is the HTTP status that fits."""
 
     code: ClassVar[str] = "refused"

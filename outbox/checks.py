@@ -10,7 +10,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, register
 
 from outbox import codec
-from outbox.channels import signals
+from outbox.channels import letters, signals
 from outbox.folds import Fold, domain_folds
 
 
@@ -21,6 +21,7 @@ def check_wiring(**kwargs: Any) -> list[CheckMessage]:
         *_event_classes(),
         *(problem for fold in domain_folds() for problem in unhandled(fold)),
         *_receiver_names(),
+        *_letter_names(),
     ]
 
 
@@ -51,9 +52,7 @@ def _event_classes() -> Iterator[CheckMessage]:
 
 def _receiver_names() -> Iterator[CheckMessage]:
     for event_class, signal in signals.signals().items():
-        names = [
-            name for name, _ in signals.receivers_of(signal, sender=event_class)
-        ]
+        names = [name for name, _ in signals.receivers_of(signal, sender=event_class)]
         for name, count in Counter(names).items():
             if count > 1 or "<lambda>" in name or "<locals>" in name:
                 yield Error(
@@ -62,3 +61,14 @@ def _receiver_names() -> Iterator[CheckMessage]:
                     hint="Connect it with a dispatch_uid that no other receiver has.",
                     id="outbox.E003",
                 )
+
+
+def _letter_names() -> Iterator[CheckMessage]:
+    names = Counter(letter.name for letter in letters.letters())
+    for name, count in names.items():
+        if count > 1:
+            yield Error(
+                f"{count} letters are named {name!r}.",
+                hint="Give each a name of its own; deliveries are owed under it.",
+                id="outbox.E004",
+            )

@@ -12,12 +12,11 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, timezone
-from enum import Enum
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import cache, singledispatch
 from importlib import import_module
-from typing import Any, ClassVar, Protocol, Union
+from typing import Any, ClassVar, Protocol, Union, cast
 from uuid import UUID
 
 import orjson
@@ -46,7 +45,8 @@ def event_types() -> Mapping[str, type[DomainEvent]]:
     for path in settings.OUTBOX["EVENTS"]:
         for value in vars(import_module(path)).values():
             if isinstance(value, type) and dataclasses.is_dataclass(value):
-                classes.setdefault(value.type, value)  # type: ignore[attr-defined]
+                event_class = cast("type[DomainEvent]", value)
+                classes.setdefault(event_class.type, event_class)
     return classes
 
 
@@ -92,11 +92,14 @@ def encode(event: DomainEvent) -> dict[str, Any]:
     Raises UnencodableEvent for what PostgreSQL or JSON cannot hold: a NUL
     character, a lone surrogate, a naive datetime, an unforeseen type.
     """
-    data = {
-        field.name: _plain(event.type, getattr(event, field.name))
-        for field in dataclasses.fields(event)
-    }
-    dumps(event.type, data)
+    try:
+        data = {
+            field.name: _plain(getattr(event, field.name))
+            for field in dataclasses.fields(event)
+        }
+        orjson.dumps(data)
+    except (TypeError, ValueError) as error:
+        raise UnencodableEvent(event.type, str(error)) from None
     return data
 
 
@@ -110,35 +113,46 @@ def decode(event_type: str, version: int, data: dict[str, Any]) -> DomainEvent:
     return event_class(**{name: readers[name](value) for name, value in data.items()})
 
 
-def dumps(event_type: str, value: Any) -> str:
-    """Return compact JSON text; raise UnencodableEvent where there can be none."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError as error:
-        raise UnencodableEvent(event_type, str(error)) from None
+@singledispatch
+def _plain(value: object) -> Any:
+    raise ValueError(f"{type(value).__name__} is not a plain value")
 
 
-def _plain(event_type: str, value: Any) -> Any:
-    match value:
-        case None | bool() | int() | float():
-            return value
-        case Enum():
-            return value.value
-        case str():
-            if "\0" in value:
-                raise UnencodableEvent(event_type, "a text contains a NUL character")
-            return value
-        case UUID():
-            return str(value)
-        case datetime():
-            if value.tzinfo is None:
-                raise UnencodableEvent(event_type, f"{value} has no time zone")
-            return value.astimezone(timezone.utc).isoformat()
-        case date():
-            return value.isoformat()
-        case tuple() | list():
-            return [_plain(event_type, each) for each in value]
-    raise UnencodableEvent(event_type, f"{type(value).__name__} is not a plain value")
+@_plain.register(type(None))
+@_plain.register(int)
+@_plain.register(float)
+def _(value: float | None) -> float | None:
+    return value
+
+
+@_plain.register
+def _(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a text contains a NUL character")
+    return value
+
+
+@_plain.register
+def _(value: UUID) -> str:
+    return str(value)
+
+
+@_plain.register
+def _(value: date) -> str:
+    return value.isoformat()
+
+
+@_plain.register
+def _(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise ValueError(f"{value} has no time zone")
+    return value.astimezone(UTC).isoformat()
+
+
+@_plain.register(tuple)
+@_plain.register(list)
+def _(value: Sequence[Any]) -> list[Any]:
+    return [_plain(each) for each in value]
 
 
 @cache
@@ -161,7 +175,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         read = _reader(typing.get_args(hint)[0])
         return lambda value: tuple(read(each) for each in value)
     if hint is datetime or hint is date:
-        return hint.fromisoformat  # type: ignore[no-any-return]
-    if hint is UUID or (isinstance(hint, type) and issubclass(hint, Enum)):
-        return hint  # type: ignore[no-any-return]
+        return hint.fromisoformat
+    if hint is UUID:
+        return UUID
     return lambda value: value

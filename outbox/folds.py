@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, cached_property
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -23,6 +23,7 @@ from outbox.errors import WriteOutsideAdvance
 
 Key = Any
 Row = Any
+M = TypeVar("M", bound=models.Model)
 Handler = Callable[..., Row | None]
 Keys = Callable[[Any], Sequence[Key]]
 
@@ -36,7 +37,9 @@ class _Step:
     told_key: bool
 
     def apply(self, row: Row | None, event: DomainEvent, key: Key) -> Row | None:
-        return self.handle(row, event, key) if self.told_key else self.handle(row, event)
+        return (
+            self.handle(row, event, key) if self.told_key else self.handle(row, event)
+        )
 
 
 class Fold:
@@ -62,7 +65,11 @@ class Fold:
         self.ignored: set[str] = set()
 
     def on(
-        self, event_class: type[Any], *, key: str | None = None, keys: Keys | None = None
+        self,
+        event_class: type[Any],
+        *,
+        key: str | None = None,
+        keys: Keys | None = None,
     ) -> Callable[[Handler], Handler]:
         """
         Declare what an event makes of the row with its key.
@@ -103,7 +110,7 @@ class Fold:
             kw_only=True,
         )
 
-    def key_of(self, row: Row) -> Key:
+    def key_of(self, row: Any) -> Key:
         """Return the key of a row: a value, or a tuple where columns are several."""
         values = tuple(getattr(row, name) for name in self.key_columns)
         return values if len(values) > 1 else values[0]
@@ -115,7 +122,7 @@ class Fold:
                 yield key, step
 
 
-class FoldedQuerySet(models.QuerySet[Any]):
+class FoldedQuerySet(models.QuerySet[M]):
     """Reads as any other; refuses to write."""
 
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
@@ -150,17 +157,21 @@ def domain_folds() -> tuple[Fold, ...]:
     Their order, from OUTBOX['FOLDS'], is the order in which rows are locked
     and written.
     """
-    return tuple(fold for path in settings.OUTBOX["FOLDS"] for fold in declared_in(path))
+    return tuple(
+        fold for path in settings.OUTBOX["FOLDS"] for fold in declared_in(path)
+    )
 
 
 def declared_in(path: str) -> list[Fold]:
     """Return the folds a module declares, in the order it declares them."""
-    return [each for each in vars(import_module(path)).values() if isinstance(each, Fold)]
+    return [
+        each for each in vars(import_module(path)).values() if isinstance(each, Fold)
+    ]
 
 
 def _primary_key(model: type[models.Model]) -> str:
-    assert model._meta.pk is not None
-    return model._meta.pk.attname
+    key: models.Field[Any, Any] = model._meta.pk
+    return key.attname
 
 
 def _row_field(field: models.Field[Any, Any]) -> Any:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
@@ -28,7 +29,7 @@ from outbox.ids import new_id
 from outbox.models import Event, Position
 
 # django-outbox-pattern's own producer skips expired rows in silence.
-NEVER = datetime(9999, 12, 31, tzinfo=timezone.utc)
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +106,24 @@ def decoded(row: Event) -> DomainEvent:
 
 def public_message(row: Event) -> str:
     """Return the message the world is told, in CloudEvents' attribute names."""
-    return codec.dumps(
-        row.type,
-        {
-            "specversion": "1.0",
-            "id": str(row.id),
-            "type": row.type,
-            "source": settings.OUTBOX["ORIGIN"],
-            "subject": row.stream,
-            "time": row.occurred_at.astimezone(timezone.utc).isoformat(),
-            "version": row.version,
-            "datacontenttype": "application/json",
-            "data": row.data,
-        },
-    )
+    message = {
+        "specversion": "1.0",
+        "id": str(row.id),
+        "type": row.type,
+        "source": settings.OUTBOX["ORIGIN"],
+        "subject": row.stream,
+        "time": row.occurred_at.astimezone(UTC).isoformat(),
+        "version": row.version,
+        "datacontenttype": "application/json",
+        "data": row.data,
+    }
+    return orjson.dumps(message).decode()
 
 
 def _rows(
     events: Sequence[DomainEvent], encoded: Sequence[dict[str, Any]], cause: Cause
 ) -> list[Event]:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     versions = _versions({codec.stream_of(event) for event in events})
     metadata = cause.metadata()
     rows = []

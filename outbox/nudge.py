@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[], None]
+Send = Callable[[], object]
 
 
 class Bell:

@@ -21,14 +21,14 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
+from outbox import schedule
 from outbox.channels.contract import Channel, Outcome
 from outbox.errors import Fenced
 from outbox.models import Attempt, Delivery, Now, Status
-from outbox.schedule import next_delay
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=schedule.LEASE)
 OURS_AGAIN = timedelta(seconds=5)
 LONGEST_DRAIN = 5.0
 
@@ -84,17 +84,15 @@ def claim(channel: Channel, *, retried_first: bool = False) -> list[Delivery]:
     it takes nothing else with it.
     """
     order = "DESC" if retried_first else "ASC"
+    values: dict[str, Any] = {
+        "channel": channel.NAME,
+        "share": channel.PER_DESTINATION,
+        "batch": channel.BATCH,
+        "lease": LEASE,
+        "worker": worker_name(),
+    }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM.replace("/*order*/", order),
-            {
-                "channel": channel.NAME,
-                "share": channel.PER_DESTINATION,
-                "batch": channel.BATCH,
-                "lease": LEASE,
-                "worker": worker_name(),
-            },
-        )
+        cursor.execute(_CLAIM.replace("/*order*/", order), values)
         claimed = {row[0]: row[1] for row in cursor.fetchall()}
         _note_lost(claimed)
     return list(Delivery.objects.filter(id__in=claimed).order_by("position", "id"))
@@ -134,7 +132,7 @@ def _try_in_transaction(channel: Channel, delivery: Delivery, started: float) ->
             transaction.set_rollback(True)
     except Fenced:
         raise
-    except Exception as error:  # whatever a receiver raises is its failure
+    except Exception as error:  # noqa: BLE001 - whatever a receiver raises is its own
         outcome = _failure(error)
     with transaction.atomic():
         _conclude(channel, delivery, outcome, started)
@@ -144,7 +142,7 @@ def _try(channel: Channel, delivery: Delivery, started: float) -> None:
     """Reach out with no transaction open, then write the outcome down."""
     try:
         outcome = channel.deliver(delivery)
-    except Exception as error:  # a fault in our own channel is no reason to stop
+    except Exception as error:  # noqa: BLE001 - one faulty delivery stops no other
         outcome = _failure(error)
     with transaction.atomic():
         _conclude(channel, delivery, outcome, started)
@@ -181,9 +179,7 @@ def _conclude(
 
 def _settled(channel: Channel, delivery: Delivery, outcome: Outcome) -> bool:
     if outcome.delivered:
-        return settle(
-            delivery, status=Status.DELIVERED, error="", finished_at=Now()
-        )
+        return settle(delivery, status=Status.DELIVERED, error="", finished_at=Now())
     error = f"{outcome.name}: {outcome.answer}"[:500]
     if not outcome.charged:
         return settle(
@@ -192,7 +188,9 @@ def _settled(channel: Channel, delivery: Delivery, outcome: Outcome) -> bool:
             due_at=Now() + OURS_AGAIN,
             error=error,
         )
-    wait = next_delay(channel.RETRIES, delivery.attempts, hint=outcome.retry_after)
+    wait = schedule.next_delay(
+        channel.RETRIES, delivery.attempts, hint=outcome.retry_after
+    )
     if outcome.final or wait is None:
         return settle(delivery, status=Status.DEAD, error=error, finished_at=Now())
     return settle(delivery, due_at=Now() + wait, error=error)

@@ -18,7 +18,9 @@ def sync() -> None:
 @transaction.atomic
 def sync_channel(channel: Channel) -> None:
     """Add what is new, switch off what is gone. Nothing is ever deleted."""
-    wanted = {(route.event_type, route.destination): route for route in channel.routes()}
+    wanted = {
+        (route.event_type, route.destination): route for route in channel.routes()
+    }
     there = {
         (route.event_type, route.destination): route
         for route in Route.objects.select_for_update().filter(channel=channel.NAME)

@@ -2,12 +2,15 @@
 When a failed delivery is tried again: the one place that says so.
 
 Jitter only adds, so that a schedule is a promise of the earliest moment.
+A claim that was never settled is due again when its lease is over.
 """
 
 from __future__ import annotations
 
 import random
 from datetime import timedelta
+
+from django.conf import settings
 
 Schedule = tuple[float, ...]
 
@@ -29,8 +32,16 @@ WEBHOOKS: Schedule = (
 )
 LETTERS = WEBHOOKS
 
+LEASE: float = settings.OUTBOX.get("LEASE_SECONDS", 30.0)  # seconds
+WITHIN_LEASE = LEASE * 2 / 3  # what may be frozen has let go before it is succeeded
+
 LONGEST_HINT = 24 * HOUR
 JITTER = 0.1
+
+
+def deadline(seconds: float) -> float:
+    """Return a channel's deadline, made shorter where the lease is short."""
+    return min(seconds, WITHIN_LEASE)
 
 
 def next_delay(

@@ -12,6 +12,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from django.conf import settings
 from django.db import close_old_connections, connections
@@ -36,7 +37,7 @@ class Sweep:
         self._threads = [
             self._thread("sequence", self._sequence),
             *(
-                self._thread(name, lambda channel=channel: _sweep(channel))
+                self._thread(name, partial(_sweep, channel))
                 for name, channel in channels().items()
             ),
             *(

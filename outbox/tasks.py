@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dramatiq
 
 from outbox import relay, sequencer
 from outbox.channels.registry import channels
 
 # The row is the promise and the database retries; a message may be lost.
-ACTOR = {"max_retries": 0, "time_limit": 60_000}
+ACTOR: dict[str, Any] = {"max_retries": 0, "time_limit": 60_000}
 
 
 @dramatiq.actor(queue_name="sequence", **ACTOR)

@@ -56,9 +56,7 @@ def add_book(
 
 
 @transaction.atomic
-def add_books(
-    *, new: Sequence[NewBook], now: datetime
-) -> list[BookCreated | Refusal]:
+def add_books(*, new: Sequence[NewBook], now: datetime) -> list[BookCreated | Refusal]:
     """
     Put several books into the catalogue; answer each with its event or refusal.
 
@@ -120,7 +118,12 @@ def withdraw_book(*, book_id: UUID, now: datetime) -> BookDeleted:
     """
     gate.enter()
     book = Book.objects.lock(book_id)
-    copies = list(Copy.objects.live().filter(book=book).order_by("id").select_for_update(no_key=True))
+    copies = list(
+        Copy.objects.live()
+        .filter(book=book)
+        .order_by("id")
+        .select_for_update(no_key=True)
+    )
     blockers = [
         blocker for copy in copies for blocker in guards.blocking("copy", copy.id)
     ]
@@ -129,8 +132,7 @@ def withdraw_book(*, book_id: UUID, now: datetime) -> BookDeleted:
 
     deleted = BookDeleted(book_id=book.id, withdrawn_at=now)
     removed = [
-        CopyRemoved(copy_id=copy.id, book_id=book.id, removed_at=now)
-        for copy in copies
+        CopyRemoved(copy_id=copy.id, book_id=book.id, removed_at=now) for copy in copies
     ]
     advance(*removed, deleted)
     return deleted

@@ -9,7 +9,7 @@ be taken is reported with its reason; the others go on.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -77,10 +77,12 @@ def _check_columns(names: object) -> None:
 
 
 def _import_batch(
-    batch: list[tuple[int, Row]], source: str, now: datetime, report: Report
+    batch: Sequence[tuple[int, Row]], source: str, now: datetime, report: Report
 ) -> None:
     """Add a batch's rows in one transaction, and note what became of each."""
-    fresh = _without_known({_source_key(row, source, line): (line, row) for line, row in batch})
+    fresh = _without_known(
+        {_source_key(row, source, line): (line, row) for line, row in batch}
+    )
     report.known += len(batch) - len(fresh)
     new: list[tuple[int, NewBook]] = []
     for key, (line, row) in fresh.items():

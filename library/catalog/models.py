@@ -12,7 +12,7 @@ from library.catalog.refusals import UnknownBook, UnknownCopy
 from outbox.folds import FoldedModel, FoldedQuerySet
 
 
-class BookQuerySet(FoldedQuerySet):
+class BookQuerySet(FoldedQuerySet["Book"]):
     """Questions about books."""
 
     def live(self) -> BookQuerySet:
@@ -27,7 +27,7 @@ class BookQuerySet(FoldedQuerySet):
         return book
 
 
-class CopyQuerySet(FoldedQuerySet):
+class CopyQuerySet(FoldedQuerySet["Copy"]):
     """Questions about copies."""
 
     def live(self) -> CopyQuerySet:

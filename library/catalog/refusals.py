@@ -68,7 +68,7 @@ class IsbnTaken(Refusal):
 
     code = "isbn_taken"
 
-    def __init__(self, isbn13: str, book_id: UUID) -> None:
+    def __init__(self, isbn13: str | None, book_id: UUID) -> None:
         super().__init__(
             f"The book {book_id} has the ISBN {isbn13} already. "
             "Add a copy to it instead.",

@@ -82,7 +82,9 @@ def return_copy(
 
 def blocking_copy(copy_id: UUID) -> list[UUID]:
     """Answer the catalogue: which open loans keep a copy from going."""
-    return list(Loan.objects.open().filter(copy_id=copy_id).values_list("id", flat=True))
+    return list(
+        Loan.objects.open().filter(copy_id=copy_id).values_list("id", flat=True)
+    )
 
 
 def _standing(copy: Copy) -> rules.CopyStanding:

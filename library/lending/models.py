@@ -13,7 +13,7 @@ from library.members.models import Member
 from outbox.folds import FoldedModel, FoldedQuerySet
 
 
-class LoanQuerySet(FoldedQuerySet):
+class LoanQuerySet(FoldedQuerySet["Loan"]):
     """Questions about loans."""
 
     def open(self) -> LoanQuerySet:
@@ -26,8 +26,7 @@ class LoanQuerySet(FoldedQuerySet):
 
     def of_copy(self, copy_id: UUID) -> Loan | None:
         """Return the open loan of a copy, if it is on loan."""
-        loan: Loan | None = self.open().filter(copy_id=copy_id).first()
-        return loan
+        return self.open().filter(copy_id=copy_id).first()
 
 
 class Loan(FoldedModel):

@@ -25,7 +25,7 @@ from outbox.context import acting
 from outbox.models import Delivery, Event, Route
 
 NAME = "signals"
-DEADLINE = 10.0
+DEADLINE = schedule.deadline(10.0)
 RETRIES = schedule.SIGNALS
 IN_TRANSACTION = True
 BATCH = 50

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from django.conf import settings
 from django_outbox_pattern.models import Published
 
 from outbox import schedule
@@ -18,7 +19,7 @@ from outbox.channels.webhooks import endpoints, signing, transport
 from outbox.models import Delivery, WebhookEndpoint
 
 NAME = endpoints.CHANNEL
-DEADLINE = 10.0
+DEADLINE = schedule.deadline(10.0)
 RETRIES = schedule.WEBHOOKS
 IN_TRANSACTION = False
 BATCH = 10
@@ -47,6 +48,7 @@ def deliver(delivery: Delivery) -> Outcome:
         _headers(endpoint, delivery, body.encode()),
         deadline=DEADLINE,
         session=transport.session_of(delivery.destination),
+        policy=_policy(),
     )
     return Outcome(
         delivered=answer.delivered,
@@ -56,6 +58,11 @@ def deliver(delivery: Delivery) -> Outcome:
         answer=answer.text,
         retry_after=answer.retry_after,
     )
+
+
+def _policy() -> transport.AddressPolicy:
+    allow = settings.OUTBOX["PLAIN_HTTP"]
+    return transport.ANYWHERE if allow else transport.PUBLIC
 
 
 def _headers(

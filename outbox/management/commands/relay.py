@@ -19,14 +19,18 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from dramatiq.worker import Worker
 
-from outbox import nudge, routes
+from outbox import nudge, routes, schedule
 from outbox.channels.registry import channels
 from outbox.sweep import Sweep
 
 logger = logging.getLogger(__name__)
 
 # Less than the lease: a frozen holder is thrown out before it is succeeded.
-SESSION = "SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '20s'"
+LONGEST = int(schedule.WITHIN_LEASE * 1000)
+SESSION = (
+    f"SET statement_timeout = {LONGEST}; "
+    f"SET idle_in_transaction_session_timeout = {LONGEST}"
+)
 
 
 class Command(BaseCommand):
@@ -47,7 +51,8 @@ class Command(BaseCommand):
         routes.sync()
         sweep = Sweep()
         nudge.listen(sweep.wake)
-        worker = None if no_broker else Worker(dramatiq.get_broker(), worker_threads=threads)
+        broker = dramatiq.get_broker()
+        worker = None if no_broker else Worker(broker, worker_threads=threads)
         stopping = threading.Event()
 
         def stop(signum: int, frame: FrameType | None) -> None:

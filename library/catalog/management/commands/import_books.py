@@ -23,7 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument("--source", help="the file's name in the rows' keys")
 
-    def handle(self, *args: Any, file: Path, source: str | None, **options: Any) -> None:
+    def handle(
+        self, *args: Any, file: Path, source: str | None, **options: Any
+    ) -> None:
         """Import, and say what became of the rows."""
         try:
             report = import_csv(file, now=timezone.now(), source=source)

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import pytest
+from django.dispatch import Signal
+
+from library.catalog.books import add_book
+from library.catalog.models import Book
+from library.lending.events import CopyBorrowed
+from library.signals import book_borrowed, book_created
+from outbox import checks, relay, routes, sequencer
+from outbox.channels import signals
+from outbox.models import Attempt, Delivery, Event, Route, Status
+
+
+@pytest.fixture
+def connected():
+    """Connect receivers for one test, under names of their own."""
+    made = []
+
+    def connect(signal, receiver, name):
+        signal.connect(receiver, dispatch_uid=name, weak=False)
+        made.append((signal, receiver, name))
+        routes.sync_channel(signals)
+
+    yield connect
+    for signal, receiver, name in made:
+        signal.disconnect(receiver, dispatch_uid=name)
+
+
+def deliver_all():
+    """Deliver until nothing is owed any more; return how many rounds it took."""
+    rounds = 0
+    while sequencer.sequence_all() + relay.deliver_batch(signals):
+        rounds += 1
+        assert rounds < 20, "receivers set one another off without end"
+
+
+def test_a_receiver_hears_of_a_borrow_with_the_rows_it_concerns(db, connected, a_loan):
+    heard = []
+    connected(book_borrowed, lambda **kwargs: heard.append(kwargs), "test.heard")
+    loan = a_loan()
+
+    deliver_all()
+
+    (kwargs,) = heard
+    assert kwargs["signal"] is book_borrowed
+    assert kwargs["sender"] is CopyBorrowed
+    assert kwargs["event"] == loan
+    assert kwargs["book"].id == loan.book_id
+    assert kwargs["copy"].id == loan.copy_id
+    assert kwargs["user"].id == loan.member_id
+
+
+def test_a_receiver_hears_only_after_it_is_delivered(db, connected, a_book):
+    heard = []
+    connected(book_created, lambda **kwargs: heard.append(1), "test.heard")
+
+    a_book()
+
+    assert heard == []
+
+
+def test_each_receiver_has_its_own_delivery(db, connected, a_book):
+    def fail(**kwargs):
+        raise RuntimeError("not today")
+
+    heard = []
+    connected(book_created, fail, "test.fails")
+    connected(book_created, lambda **kwargs: heard.append(1), "test.hears")
+    a_book()
+
+    deliver_all()
+
+    assert heard == [1]
+    assert dict(Delivery.objects.values_list("destination", "status")) == {
+        "test.fails": Status.PENDING,
+        "test.hears": Status.DELIVERED,
+    }
+    assert Attempt.objects.get(outcome="RuntimeError").answer == "not today"
+
+
+def test_a_receiver_that_calls_an_operation_does_not_set_itself_off(db, connected, now):
+    def add_the_sequel(event, **kwargs):
+        add_book(title=f"{event.title} II", authors=event.authors, now=now)
+
+    connected(book_created, add_the_sequel, "test.sequel")
+    add_book(title="Dune", authors=["Frank Herbert"], now=now)
+
+    deliver_all()
+
+    assert sorted(Book.objects.values_list("title", flat=True)) == ["Dune", "Dune II"]
+
+
+def test_two_receivers_do_not_set_each_other_off_for_ever(db, connected, now):
+    def adds(suffix):
+        return lambda event, **kwargs: add_book(
+            title=event.title + suffix, authors=["A"], now=now
+        )
+
+    connected(book_created, adds("a"), "test.a")
+    connected(book_created, adds("b"), "test.b")
+    add_book(title="T", authors=["A"], now=now)
+
+    deliver_all()
+
+    assert sorted(Book.objects.values_list("title", flat=True)) == [
+        "T",
+        "Ta",
+        "Tab",
+        "Tb",
+        "Tba",
+    ]
+
+
+def test_an_event_says_what_caused_it(db, connected, now):
+    connected(
+        book_created,
+        lambda event, **kwargs: add_book(title="Sequel", authors=["A"], now=now),
+        "test.sequel",
+    )
+    add_book(title="First", authors=["A"], now=now)
+
+    deliver_all()
+
+    first, sequel = Event.objects.order_by("seq")
+    assert sequel.metadata["actor"] == "receiver:test.sequel"
+    assert sequel.metadata["causation_id"] == str(first.id)
+    assert sequel.metadata["correlation_id"] == first.metadata["correlation_id"]
+    assert sequel.metadata["caused_by"] == ["test.sequel"]
+
+
+def test_a_removed_receiver_leaves_nothing_stuck(db, connected, a_book):
+    connected(book_created, lambda **kwargs: None, "test.gone")
+    a_book()
+    sequencer.sequence_all()
+    book_created.disconnect(dispatch_uid="test.gone")
+    routes.sync_channel(signals)
+
+    relay.deliver_batch(signals)
+
+    assert not Route.objects.filter(active=True).exists()
+    assert Delivery.objects.get().status == Status.DEAD
+
+
+def test_an_old_worker_leaves_a_new_receiver_to_the_new_ones(db, a_book):
+    Route.objects.create(
+        channel="signals", destination="only.new.code", event_type="book.created"
+    )
+    a_book()
+    sequencer.sequence_all()
+
+    relay.deliver_batch(signals)
+
+    owed = Delivery.objects.get()
+    assert (owed.status, owed.attempts) == (Status.PENDING, 0)
+
+
+def test_receivers_need_a_name_of_their_own(connected, db):
+    connected(book_created, lambda **kwargs: None, None)
+
+    (problem,) = checks.check_wiring()
+
+    assert problem.id == "outbox.E003"
+    assert "dispatch_uid" in problem.hint
+
+
+def a_plain_receiver(**kwargs):
+    """A receiver with a dotted path."""
+
+
+def test_a_receiver_is_named_after_its_dispatch_uid_or_its_path():
+    signal = Signal()
+    signal.connect(a_plain_receiver)
+    signal.connect(a_plain_receiver, dispatch_uid="mail.welcome")
+
+    names = [name for name, _ in signals.receivers_of(signal, sender=object())]
+
+    assert names == [f"{__name__}.a_plain_receiver", "mail.welcome"]
+
+
+def test_an_async_receiver_is_called_too(db, connected, a_book):
+    heard = []
+
+    async def hear(**kwargs):
+        heard.append(1)
+
+    connected(book_created, hear, "test.async")
+    a_book()
+
+    deliver_all()
+
+    assert heard == [1]

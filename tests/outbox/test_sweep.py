@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from library.catalog.books import add_book
+from outbox import nudge, sweep
+from outbox.channels.contract import DELIVERED
+from outbox.models import Delivery, Position, Route, Status
+
+PATIENCE = 20
+
+
+@pytest.fixture
+def a_sweep(committed_db, monkeypatch, settings):
+    """Sweep over one channel that does what the test says; stopped afterwards."""
+    started = []
+
+    def make(deliver, followers=()):
+        channel = SimpleNamespace(
+            NAME="test",
+            DEADLINE=10.0,
+            RETRIES=(1,),
+            IN_TRANSACTION=False,
+            BATCH=10,
+            PER_DESTINATION=10,
+            deliver=deliver,
+        )
+        settings.OUTBOX = {**settings.OUTBOX, "FOLLOWERS": list(followers)}
+        monkeypatch.setattr(sweep, "channels", lambda: {"test": channel})
+        Route.objects.create(channel="test", destination="d", event_type="book.created")
+        made = sweep.Sweep()
+        started.append(made)
+        made.start()
+        return made
+
+    yield make
+    for each in started:
+        assert each.stop(PATIENCE)
+
+
+def test_the_sweep_delivers_by_itself(a_sweep, now):
+    arrived = threading.Event()
+    a_sweep(lambda delivery: arrived.set() or DELIVERED)
+
+    add_book(title="T", authors=["A"], now=now)
+
+    assert arrived.wait(PATIENCE)
+
+
+def test_a_sweep_that_failed_goes_on(a_sweep, monkeypatch, now):
+    arrived, failed = threading.Event(), threading.Event()
+    sequence = sweep.sequencer.sequence_all
+
+    def fails_once():
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("no database for a moment")
+        return sequence()
+
+    monkeypatch.setattr(sweep.sequencer, "sequence_all", fails_once)
+    a_sweep(lambda delivery: arrived.set() or DELIVERED)
+
+    add_book(title="T", authors=["A"], now=now)
+
+    assert arrived.wait(PATIENCE)
+    assert failed.is_set()
+
+
+def test_stopping_lets_the_attempt_under_way_end(a_sweep, now):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def deliver(delivery):
+        begun.set()
+        go_on.wait(PATIENCE)
+        return DELIVERED
+
+    running = a_sweep(deliver)
+    add_book(title="T", authors=["A"], now=now)
+    begun.wait(PATIENCE)
+    threading.Timer(0.05, go_on.set).start()
+
+    assert running.stop(PATIENCE)
+    assert Delivery.objects.get().status == Status.DELIVERED
+    assert Position.objects.count() == 1
+
+
+def test_a_commit_rings_the_bell_and_a_rollback_does_not(committed_db, now):
+    rung = []
+    nudge.listen(lambda: rung.append(1))
+
+    with pytest.raises(Exception, match="title"):
+        add_book(title="", authors=["A"], now=now)
+    assert rung == []
+
+    add_book(title="T", authors=["A"], now=now)
+    assert rung == [1]
+
+
+def test_the_bell_never_makes_its_ringer_wait():
+    entered, leave, sent = threading.Event(), threading.Event(), []
+
+    def send():
+        entered.set()
+        leave.wait(PATIENCE)
+        sent.append(1)
+
+    bell = nudge.Bell(send)
+    bell.ring()
+    assert entered.wait(PATIENCE)
+    for _ in range(1000):  # while a broker hangs: back at once, every time
+        bell.ring()
+    assert sent == []
+    leave.set()
+
+
+def test_many_rings_become_one_nudge():
+    entered, leave, sent = threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    def send():
+        entered.set()
+        leave.wait(PATIENCE)
+        sent.release()
+
+    bell = nudge.Bell(send)
+    bell.ring()
+    entered.wait(PATIENCE)
+    for _ in range(1000):
+        bell.ring()
+    leave.set()
+
+    assert sent.acquire(timeout=PATIENCE)
+    assert sent.acquire(timeout=PATIENCE)
+    assert not sent.acquire(timeout=0.2)
+
+
+def test_a_dead_broker_is_counted_and_rung_again():
+    failed, sent = threading.Event(), threading.Event()
+
+    def send():
+        if not failed.is_set():
+            failed.set()
+            raise ConnectionRefusedError
+        sent.set()
+
+    bell = nudge.Bell(send)
+    bell.ring()
+    assert failed.wait(PATIENCE)
+    while not sent.is_set():
+        bell.ring()
+
+    assert bell.failures == 1
