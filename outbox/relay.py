@@ -32,6 +32,9 @@ LEASE = timedelta(seconds=schedule.LEASE)
 OURS_AGAIN = timedelta(seconds=5)
 LONGEST_DRAIN = 5.0
 
+stopping = threading.Event()
+"""Set when this process is to end: what is claimed but not begun is given back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -57,10 +60,10 @@ def worker_name() -> str:
 def drain(channel: Channel, *, seconds: float = LONGEST_DRAIN) -> bool:
     """Deliver what is due on a channel; tell whether time ran out before work."""
     ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
+    while time.monotonic() < ends and not stopping.is_set():
         if not deliver_batch(channel):
             return False
-    return True
+    return not stopping.is_set()
 
 
 def deliver_batch(channel: Channel, *, retried_first: bool = False) -> int:
@@ -68,7 +71,7 @@ def deliver_batch(channel: Channel, *, retried_first: bool = False) -> int:
     lease = Lease.starting_now()
     batch = claim(channel, retried_first=retried_first)
     for delivery in batch:
-        if lease.covers(channel.DEADLINE):
+        if lease.covers(channel.DEADLINE) and not stopping.is_set():
             attempt(channel, delivery)
         else:
             release(delivery, timedelta(0))

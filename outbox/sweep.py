@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -58,10 +59,11 @@ class Sweep:
 
     def stop(self, seconds: float) -> bool:
         """Finish what is being attempted; tell whether all threads ended in time."""
+        ends = time.monotonic() + seconds
         self._stopping.set()
         self.wake()
         for thread in self._threads:
-            thread.join(seconds)
+            thread.join(max(0.0, ends - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def _sequence(self) -> None:

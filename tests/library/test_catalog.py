@@ -16,7 +16,9 @@ from library.catalog.refusals import (
     UnknownBook,
     UnknownCopy,
 )
+from library.lending import loans
 from outbox.models import Event
+from tests.threads import at_once
 
 ISBN = "978-0-306-40615-7"
 
@@ -162,3 +164,43 @@ def test_a_barcode_is_upper_cased_and_stands_for_one_copy(db, a_book, a_copy, no
 def test_a_barcode_that_cannot_be_scanned_is_refused(db, a_book, now, barcode):
     with pytest.raises(InvalidBarcode):
         copies.add_copy(book_id=a_book(), barcode=barcode, now=now)
+
+
+def test_many_at_once_with_one_isbn_make_one_book(committed_db, now):
+    answers = at_once(6, lambda number: add(now, isbn=ISBN))
+
+    codes = [getattr(answer, "code", "added") for answer in answers]
+    assert sorted(codes) == ["added"] + ["isbn_taken"] * 5
+
+
+def test_many_at_once_with_one_barcode_make_one_copy(committed_db, a_book, now):
+    book_ids = [a_book() for _ in range(6)]
+
+    answers = at_once(
+        6,
+        lambda number: copies.add_copy(
+            book_id=book_ids[number], barcode="SAME", now=now
+        ),
+    )
+
+    codes = [getattr(answer, "code", "added") for answer in answers]
+    assert sorted(codes) == ["added"] + ["barcode_taken"] * 5
+
+
+def test_a_copy_borrowed_while_its_book_is_withdrawn_is_one_or_the_other(
+    committed_db, a_copy, a_member, now
+):
+    copy_id, member_id = a_copy(), a_member()
+    book_id = Copy.objects.get().book_id
+
+    answers = at_once(
+        2,
+        lambda number: (
+            books.withdraw_book(book_id=book_id, now=now)
+            if number
+            else loans.borrow_copy(copy_id=copy_id, member_id=member_id, now=now)
+        ),
+    )
+
+    refused = {getattr(answer, "code", None) for answer in answers} - {None}
+    assert refused in ({"still_in_use"}, {"unknown_copy"})

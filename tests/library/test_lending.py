@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, transaction
 
 from library.advance import advance
 from library.catalog.copies import remove_copy
@@ -24,32 +23,12 @@ from library.members.refusals import UnknownMember
 from library.refusals import Refusal
 from outbox.errors import WriteOutsideAdvance
 from outbox.models import Event
+from tests.threads import at_once
 
 
 @pytest.fixture(autouse=True)
 def _small_world(settings):
     settings.LENDING = {"LOAN_DAYS": 28, "LOAN_LIMIT": 2}
-
-
-def at_once(count, work):
-    """Run `work` in so many threads that start together; return the answers."""
-    start, answers = threading.Barrier(count), []
-
-    def run(number):
-        start.wait(30)
-        try:
-            answers.append(work(number))
-        except Refusal as refusal:
-            answers.append(refusal)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
 
 
 def test_a_borrowed_copy_is_due_after_the_loan_period(db, a_copy, a_member, now):

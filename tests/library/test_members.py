@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-import threading
 from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
 
 from library.members import names, users
 from library.members.models import Member, User
 from library.members.preferences import change_preferences
 from library.members.refusals import InvalidMember, UnknownMember, UsernameTaken
 from outbox.models import Event
+from tests.threads import at_once
 
 
 def test_every_user_has_a_profile_however_made(db, monkeypatch):
@@ -86,25 +85,12 @@ def test_a_user_name_is_given_once(db, a_member):
 
 
 def test_two_at_once_under_one_name_make_one_member(committed_db, now):
-    answers, start = [], threading.Barrier(4)
+    answers = at_once(
+        4, lambda n: users.register_member(username="same", email="", now=now)
+    )
 
-    def register():
-        start.wait(30)
-        try:
-            users.register_member(username="same", email="", now=now)
-            answers.append("registered")
-        except UsernameTaken:
-            answers.append("taken")
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=register) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sorted(answers) == ["registered", "taken", "taken", "taken"]
+    codes = [getattr(answer, "code", "registered") for answer in answers]
+    assert sorted(codes) == ["registered"] + ["username_taken"] * 3
 
 
 def test_preferences_that_are_not_named_stay(db, a_member, now):

@@ -5,13 +5,14 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 from django.db.models import F
 
 from outbox import relay
 from outbox.channels.contract import DELIVERED, Outcome
 from outbox.ids import new_id
 from outbox.models import Attempt, Delivery, Now, Route, Status
+from tests.threads import in_thread
 
 FAILED = Outcome(delivered=False, name="http_5xx", answer="try later", http_status=503)
 _positions = iter(range(1, 10_000))
@@ -61,12 +62,6 @@ def make_due():
     Delivery.objects.update(due_at=Now() - timedelta(seconds=1))
 
 
-def in_thread(work):
-    thread = threading.Thread(target=lambda: (work(), connections.close_all()))
-    thread.start()
-    return thread
-
-
 def test_what_is_owed_is_delivered_once(db, a_channel):
     owed, channel = owe(), a_channel()
 
@@ -84,14 +79,9 @@ def test_a_claim_is_committed_and_charged_before_the_attempt(committed_db, a_cha
     seen = []
 
     def look(delivery):
-        other = threading.Thread(
-            target=lambda: (
-                seen.append(Delivery.objects.values_list("claim", "attempts").get()),
-                connections.close_all(),
-            )
-        )
-        other.start()
-        other.join()
+        in_thread(
+            lambda: seen.append(Delivery.objects.values_list("claim", "attempts").get())
+        ).join()
         return DELIVERED
 
     owe()
@@ -306,3 +296,19 @@ def test_an_answer_that_asks_to_wait_is_heard(db, a_channel):
 
     owed.refresh_from_db()
     assert owed.due_at - owed.created_at > timedelta(seconds=3599)
+
+
+def test_a_stop_gives_back_what_was_claimed_and_not_begun(db, a_channel, monkeypatch):
+    monkeypatch.setattr(relay, "stopping", threading.Event())
+    owe(), owe()
+
+    def stop(delivery):
+        relay.stopping.set()
+        return DELIVERED
+
+    channel = a_channel(stop)
+    assert not relay.drain(channel)
+
+    assert len(channel.asked) == 1
+    given_back = Delivery.objects.get(status=Status.PENDING)
+    assert (given_back.attempts, given_back.worker) == (0, "")

@@ -3,31 +3,18 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, transaction
 from django_outbox_pattern.models import Published
 
 from library.catalog.books import add_book
 from outbox import sequencer
 from outbox.context import acting
 from outbox.models import Delivery, Event, Position, Route
+from tests.threads import in_thread
 
 
 def positions():
     return dict(Position.objects.order_by("position").values_list("position", "seq"))
-
-
-def in_thread(work):
-    """Run in a thread with a connection of its own; return the started thread."""
-
-    def run():
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
 
 
 def test_positions_are_dense_and_follow_the_log(db, a_loan):

@@ -19,7 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from dramatiq.worker import Worker
 
-from outbox import nudge, routes, schedule
+from outbox import nudge, relay, routes, schedule
 from outbox.channels.registry import channels
 from outbox.sweep import Sweep
 
@@ -53,10 +53,9 @@ class Command(BaseCommand):
         nudge.listen(sweep.wake)
         broker = dramatiq.get_broker()
         worker = None if no_broker else Worker(broker, worker_threads=threads)
-        stopping = threading.Event()
 
         def stop(signum: int, frame: FrameType | None) -> None:
-            stopping.set()
+            relay.stopping.set()
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
@@ -64,7 +63,7 @@ class Command(BaseCommand):
         if worker:
             threading.Thread(target=worker.start, daemon=True).start()
         self.stdout.write("relay: ready")
-        stopping.wait()
+        relay.stopping.wait()
 
         longest = max(channel.DEADLINE for channel in channels().values()) + 2
         if worker:

@@ -1,0 +1,198 @@
+"""
+BROKER_URL -> the Dramatiq broker: the database itself, RabbitMQ or Redis.
+
+A message is only a nudge, so a broker here may lose, double and delay, but it must
+not hold anybody up: making one never connects, and talking to a dead one fails
+after about a second instead of being tried again. The sweep delivers meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import dramatiq
+import psycopg
+import redis
+from django.db import close_old_connections, connections
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.middleware import Middleware, TimeLimit
+from dramatiq_postgres import PostgresBroker
+from dramatiq_postgres import init as make_schema
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+Parameters = Callable[[], dict[str, Any]]
+
+PATIENCE = 1.0  # seconds to wait for a connection
+LONGEST_ACTOR = 600_000  # milliseconds; every attempt has its own, smaller deadline
+
+# A worker keeps one connection for each queue and its delayed twin, one to listen
+# and some to acknowledge; a web process uses a single one. Opened as needed.
+MOST_CONNECTIONS = 10
+
+RABBITMQ = {
+    "heartbeat": 10,
+    "connection_attempts": 1,
+    "socket_timeout": PATIENCE,
+    "stack_timeout": 2 * PATIENCE,
+    "blocked_connection_timeout": 2 * PATIENCE,
+}
+
+
+def install(url: str) -> None:
+    """Make the broker for `url` the one that actors join; before any is imported."""
+    dramatiq.set_broker(make_broker(url))
+
+
+def make_broker(url: str) -> dramatiq.Broker:
+    """Return the broker for a URL; "" is the database in use. Never connects."""
+    scheme = urlsplit(url).scheme
+    if scheme in ("amqp", "amqps"):
+        return RabbitmqBroker(
+            url=_with_defaults(url, RABBITMQ),
+            confirm_delivery=True,
+            middleware=middleware(),
+        )
+    if scheme in ("redis", "rediss"):
+        return RedisBroker(  # type: ignore[no-untyped-call]
+            client=_redis_client(url), middleware=middleware()
+        )
+    return DatabaseBroker(
+        pool=BrokerPool(_parameters(url)), results=False, middleware=middleware()
+    )
+
+
+def prepare(url: str) -> None:
+    """Make the tables of a broker that is a database; do nothing for the others."""
+    if urlsplit(url).scheme not in ("", "postgres", "postgresql"):
+        return
+    with psycopg.connect(**_where(url)) as connection:
+        make_schema(connection.cursor())
+
+
+def middleware() -> list[Middleware]:
+    """
+    Return all middleware there is: Dramatiq's own list is not wanted.
+
+    It would try again (the database does), drop old messages, interrupt actors at
+    shutdown (they end by their deadline) and call back.
+    """
+    return [FreshConnections(), NoRetries(), TimeLimit(time_limit=LONGEST_ACTOR)]
+
+
+class FreshConnections(Middleware):
+    """Leave no message a database connection that has died meanwhile."""
+
+    def before_process_message(self, broker: Any, message: Any) -> None:
+        close_old_connections()
+
+    def after_process_message(
+        self, broker: Any, message: Any, *, result: Any = None, exception: Any = None
+    ) -> None:
+        close_old_connections()
+
+    def before_worker_thread_shutdown(self, broker: Any, thread: Any) -> None:
+        connections.close_all()
+
+
+class NoRetries(Middleware):
+    """Accept the option `max_retries` from actors, and only with the value 0."""
+
+    @property
+    def actor_options(self) -> set[str]:
+        return {"max_retries"}
+
+    def before_declare_actor(self, broker: Any, actor: Any) -> None:
+        if actor.options.get("max_retries") != 0:
+            raise TypeError(
+                f"Actor {actor.actor_name} must say max_retries=0: a message is a "
+                "nudge, and the database tries again."
+            )
+
+
+class DatabaseBroker(PostgresBroker):  # type: ignore[misc]
+    """PostgreSQL as broker, without the ten tries that held a sender for 45 s."""
+
+    def enqueue(self, message: Any, *, delay: int | None = None) -> Any:
+        return PostgresBroker.enqueue.__wrapped__(self, message, delay=delay)
+
+
+class DatabaseAway(PoolClosed):
+    """No connection within PATIENCE. A closed pool is what the broker never retries."""
+
+
+class BrokerPool(ConnectionPool[Any]):
+    """A small pool that is opened by its first use, hence always after a fork."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(
+            kwargs=parameters,
+            min_size=0,
+            max_size=MOST_CONNECTIONS,
+            timeout=PATIENCE,
+            reconnect_timeout=2 * PATIENCE,
+            check=ConnectionPool.check_connection,
+            open=False,
+            name="broker",
+        )
+
+    def getconn(self, timeout: float | None = None) -> Any:
+        self.open()  # does nothing the second time
+        try:
+            return super().getconn(timeout)
+        except PoolTimeout as error:
+            raise DatabaseAway(str(error)) from None
+
+
+def _parameters(url: str) -> Parameters:
+    """Return what makes connection parameters, asked anew for each connection."""
+    return lambda: {
+        **_where(url),
+        "application_name": "kutubxona-broker",
+        "connect_timeout": 2,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 2000,
+        "options": "-c synchronous_commit=off",  # losing a nudge costs nothing
+    }
+
+
+def _where(url: str) -> dict[str, Any]:
+    return dict(conninfo_to_dict(url)) if url else _database_in_use()
+
+
+def _database_in_use() -> dict[str, Any]:
+    """Return where Django's connection goes now: in tests, to the test database."""
+    settings = connections["default"].settings_dict
+    names = {
+        "dbname": "NAME",
+        "user": "USER",
+        "password": "PASSWORD",
+        "host": "HOST",
+        "port": "PORT",
+    }
+    given = {name: settings[key] for name, key in names.items() if settings[key]}
+    return {**settings["OPTIONS"], **given}
+
+
+def _redis_client(url: str) -> Any:
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=PATIENCE,
+        socket_timeout=PATIENCE,
+        health_check_interval=10,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _with_defaults(url: str, defaults: dict[str, float]) -> str:
+    """Add parameters to a URL, those it has already staying as they are."""
+    parts = urlsplit(url)
+    query = "&".join(filter(None, [urlencode(defaults), parts.query]))
+    return parts._replace(query=query).geturl()

@@ -1,0 +1,151 @@
+"""
+The world outside: an HTTP receiver and an SMTP sink, in a process of their own.
+
+    python -m config.demo.world FOLDER
+
+Both note what came before they answer. Where they listen stands in `world.json`;
+the endpoints' secrets are read from `endpoints.json`. As long as there is a file
+`hold`, the next message to the endpoint "loans" gets no answer: whoever delivers it
+can be killed meanwhile, at leisure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from email.parser import BytesHeaderParser
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiosmtpd.smtp import SMTP, Envelope
+
+from config.demo import ledger
+from config.demo.ledger import Ledger
+from config.embedded import write_private
+from outbox.channels.webhooks import signing
+
+HELD_FOR = 3.0  # seconds at most: less than the relay's deadline
+HELD_ENDPOINT = "loans"
+
+
+class Receiver(ThreadingHTTPServer):
+    """Other people's endpoints."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.folder = folder
+        self.posts = Ledger(folder, ledger.POSTS)
+        self.held = Ledger(folder, ledger.HELD)
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        """The secret of each endpoint, as it was shown once."""
+        told = orjson.loads((self.folder / "endpoints.json").read_bytes())
+        return {name: endpoint["secret"] for name, endpoint in told.items()}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a sender that was killed breaks its connection."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a sender."""
+
+    server: Receiver
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        """Verify, note, and only then answer."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        endpoint = self.path.strip("/")
+        wrong = self._what_is_wrong(endpoint, body)
+        message_id = self.headers.get("webhook-id", "")
+        self.server.posts.note(
+            id=message_id,
+            endpoint=endpoint,
+            body=hashlib.sha256(body).hexdigest(),
+            wrong=wrong,
+            at=time.time(),
+        )
+        if endpoint == HELD_ENDPOINT and self._may_hold():
+            self.server.held.note(id=message_id)
+            time.sleep(HELD_FOR)
+        self.send_response(401 if wrong else 204)
+        self.send_header("Content-Length", "0") if wrong else None
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing: the ledger has it."""
+
+    def _what_is_wrong(self, endpoint: str, body: bytes) -> str:
+        try:
+            secret = self.server.secrets[endpoint]
+            headers = dict(self.headers.items())
+            signing.verify([secret], headers, body, now=int(time.time()))
+        except KeyError:
+            return "unknown endpoint"
+        except signing.BadSignature as bad:
+            return bad.reason
+        return ""
+
+    def _may_hold(self) -> bool:
+        """Tell whether to hold this one; of several threads one is told so."""
+        try:
+            (self.server.folder / "hold").unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+
+class Sink:
+    """Where all letters end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.letters = Ledger(folder, ledger.LETTERS)
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Any, envelope: Envelope
+    ) -> str:
+        """Note the letter, and only then take it."""
+        content = envelope.content or b""
+        raw = content if isinstance(content, bytes) else content.encode()
+        head = BytesHeaderParser().parsebytes(raw)
+        for recipient in envelope.rcpt_tos:
+            self.letters.note(id=head["Message-ID"], email=recipient, at=time.time())
+        return "250 taken"
+
+
+async def listen(folder: Path) -> None:
+    """Serve both until SIGTERM."""
+    receiver = Receiver(folder)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    loop = asyncio.get_running_loop()
+    sink = Sink(folder)
+    smtp = await loop.create_server(
+        lambda: SMTP(sink, hostname="localhost"), "127.0.0.1", 0
+    )
+    ports = {
+        "http": receiver.server_address[1],
+        "smtp": smtp.sockets[0].getsockname()[1],
+    }
+    write_private(folder / "world.json", orjson.dumps(ports).decode())
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await stopping.wait()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(listen(Path(sys.argv[1])))

@@ -1,0 +1,79 @@
+"""
+The processes that make one machine a library: preparation, web server, relays.
+
+Each is a child with an environment that says which database is meant, so that it
+is the same command a person would type.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from config.embedded import CHECKOUT
+from config.processes import Child
+
+# What a request, and an attempt to deliver, may take before it is cut off. An
+# attempt ends by its own deadline of at most 20 s, and two more to write it down.
+WEB_GRACE = 12.0
+RELAY_GRACE = 25.0
+
+WEB_WORKERS = 2
+WEB_THREADS = 8
+
+
+def environment(**values: str) -> dict[str, str]:
+    """Return this process's environment with some values of its children's."""
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE", "config.settings")
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": settings,
+        "PYTHONUNBUFFERED": "1",  # a line is passed on when it is written
+        **values,
+    }
+
+
+def command(
+    name: str, *argv: str, env: Mapping[str, str], grace: float = 10.0
+) -> Child:
+    """Return a child that runs `manage.py` with these arguments."""
+    return Child(
+        name=name,
+        argv=[sys.executable, str(CHECKOUT / "manage.py"), *argv],
+        env=env,
+        cwd=CHECKOUT,
+        grace=grace,
+    )
+
+
+def prepare(env: Mapping[str, str]) -> Child:
+    """Return the child that brings a database to what this version needs."""
+    return command("prepare", "prepare", env=env, grace=30.0)
+
+
+def relay(number: int, env: Mapping[str, str]) -> Child:
+    """Return one relay worker."""
+    return command(f"relay-{number}", "relay", env=env, grace=RELAY_GRACE)
+
+
+def web(host: str, port: int, env: Mapping[str, str]) -> Child:
+    """Return the web server."""
+    address = f"[{host}]" if ":" in host else host
+    options = {
+        "bind": f"{address}:{port}",
+        "worker-class": "gthread",
+        "workers": str(WEB_WORKERS),
+        "threads": str(WEB_THREADS),
+        "graceful-timeout": "10",
+        "log-level": "warning",
+    }
+    return Child(
+        name="web",
+        argv=[sys.executable, "-m", "gunicorn", "config.wsgi"]
+        + [f"--{name}={value}" for name, value in options.items()]
+        + ["--no-control-socket"],
+        env=env,
+        cwd=CHECKOUT,
+        grace=WEB_GRACE,
+    )

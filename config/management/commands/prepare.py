@@ -1,0 +1,56 @@
+"""
+`manage.py prepare`: bring a database to what this version needs.
+
+Tables, the broker's own, a first librarian, a sample of books where there are none,
+and the table of routes. Doing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.utils import timezone
+
+import library.catalog
+from config import embedded
+from library.catalog.events import BookCreated
+from library.catalog.importing import import_csv
+from library.members.users import create_first_librarian
+from outbox import routes
+from outbox.models import Event
+
+SAMPLE = Path(library.catalog.__path__[0]) / "sample.csv"
+PASSWORD_FILE = "first_librarian"  # noqa: S105 the name of a file
+
+
+class Command(BaseCommand):
+    """Prepare the database that the settings name."""
+
+    help = "Migrate, make the first librarian and sample books, sync the routes."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do all of it, in order."""
+        call_command("migrate", interactive=False, verbosity=0)
+        self.stdout.write("tables are up to date")
+        self._first_librarian()
+        self._sample_books()
+        routes.sync()
+
+    @transaction.atomic
+    def _first_librarian(self) -> None:
+        """Make the librarian; without the file, he would not be kept either."""
+        made = create_first_librarian()
+        if made:
+            path = embedded.make_state_folder() / PASSWORD_FILE
+            embedded.write_private(path, "\n".join(made) + "\n")
+            self.stdout.write(f"first librarian {made[0]}: password in {path}")
+
+    def _sample_books(self) -> None:
+        # Not "no books": a restored log whose tables wait to be rebuilt has some.
+        if not Event.objects.filter(type=BookCreated.type).exists():
+            report = import_csv(SAMPLE, now=timezone.now(), source="sample")
+            self.stdout.write(f"{len(report.added)} books of the sample added")

@@ -1,0 +1,10 @@
+"""All claims there are, by WHAT they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from config.proof import main_job
+from config.proof.claims import Claim
+
+CLAIMS: Mapping[str, Sequence[Claim]] = {"main-job": main_job.CLAIMS}

@@ -1,0 +1,279 @@
+"""
+The whole configuration, all of it from the environment.
+
+Every value is read first and all wrong ones are reported together; only then is
+anything built from them. Nothing secret has a default: without SECRET_KEY one is
+made at first start and kept where only its owner can read it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import structlog
+from environs import Env, validate
+
+from config import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- What the environment says -------------------------------------------------
+
+env = Env(eager=False)
+environment.add_parsers(env)
+
+DEBUG: bool = env.bool("DEBUG", False)
+SECRET_KEY: str = env.str("SECRET_KEY", "") or environment.kept_secret_key()
+PUBLIC_URL: str = env.http_url("PUBLIC_URL", "http://127.0.0.1:8000")
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
+BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", False)
+EXTRA_APPS: list[str] = env.list("EXTRA_APPS", [])
+STATIC_ROOT: str | None = env.str("STATIC_ROOT", None)
+
+_database: dict[str, Any] = env.database("DATABASE_URL", "")
+BROKER_URL: str = env.broker_url("BROKER_URL", "")  # "": the same PostgreSQL
+
+_email: dict[str, Any] = env.smtp_url("EMAIL_URL", "smtp://127.0.0.1:25")
+LETTERS_FROM: str = env.str("LETTERS_FROM", "Kutubxona <library@localhost>")
+
+PLAIN_HTTP_WEBHOOKS: bool = env.bool("PLAIN_HTTP_WEBHOOKS", DEBUG)
+RELAY_LEASE: float = env.float("RELAY_LEASE", 30.0, validate=validate.Range(min=3))
+LOAN_DAYS: int = env.int("LOAN_DAYS", 28, validate=validate.Range(min=1))
+LOAN_LIMIT: int = env.int("LOAN_LIMIT", 5, validate=validate.Range(min=0))
+
+LOG_LEVEL: str = env.log_level_name("LOG_LEVEL", "INFO")
+LOG_JSON: bool = env.bool("LOG_JSON", False)
+
+env.seal()
+
+# --- Rooms and wiring ----------------------------------------------------------
+
+INSTALLED_APPS = [
+    "config",
+    "projections",
+    "library.catalog",
+    "library.members",
+    "library.lending",
+    "outbox",  # before django_outbox_pattern: two of its commands are refused
+    "django_outbox_pattern",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    *EXTRA_APPS,
+]
+
+OUTBOX: dict[str, Any] = {
+    "EVENTS": [
+        "library.catalog.events",
+        "library.members.events",
+        "library.lending.events",
+    ],
+    "FOLDS": [
+        "library.catalog.state",
+        "library.members.state",
+        "library.lending.state",
+    ],
+    "LETTERS": ["library.lending.letters", "library.members.letters"],
+    "FOLLOWERS": ["projections.feed.catch_up_all"],
+    "CHANNELS": [
+        "outbox.channels.signals",
+        "outbox.channels.webhooks.channel",
+        "outbox.channels.letters",
+        "outbox.channels.emails",
+    ],
+    "SIGNALS": "library.signals",
+    "ADDRESSES": "library.members.addresses.of",
+    "ORIGIN": PUBLIC_URL,
+    "LEASE_SECONDS": RELAY_LEASE,
+    "PLAIN_HTTP": PLAIN_HTTP_WEBHOOKS,
+}
+
+LENDING = {"LOAN_DAYS": LOAN_DAYS, "LOAN_LIMIT": LOAN_LIMIT}
+
+# Who is asked before something of a lower part goes: see library/guards.py.
+LIBRARY_GUARDS = {"copy": ["library.lending.loans.blocking_copy"]}
+
+PROJECTIONS = [
+    "projections.questions.availability",
+    "projections.questions.shelves",
+    "projections.questions.due_loans",
+]
+
+# --- Database ------------------------------------------------------------------
+
+DATABASES = {
+    "default": {
+        **_database,
+        "ATOMIC_REQUESTS": False,  # operations say themselves what is one step
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Web -----------------------------------------------------------------------
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+MIDDLEWARE = [
+    "config.bounds.NoNulCharacters",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+CSRF_FAILURE_VIEW = "config.problems.csrf_failure"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a body; more is a 413
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # the apps' own files, without a collecting step
+
+# --- Who may ------------------------------------------------------------------
+
+AUTH_USER_MODEL = "members.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+_https = PUBLIC_URL.startswith("https://")
+_host = environment.host_of(PUBLIC_URL)
+
+ALLOWED_HOSTS = ALLOWED_HOSTS or [_host, "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [environment.origin_of(PUBLIC_URL)]
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = _https
+SECURE_SSL_REDIRECT = _https
+SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz)$"]  # asked from inside, in plain HTTP
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False  # not ours to say
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+X_FRAME_OPTIONS = "DENY"
+
+# --- API -----------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "library.members.authentication.Tokens",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["outbox.api.given.JsonBody"],
+    "DEFAULT_THROTTLE_RATES": {"tokens": "10/minute"},
+    "NUM_PROXIES": 1 if BEHIND_PROXY else 0,  # else a header of theirs names the client
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "config.schema.Schema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "ALLOWED_VERSIONS": ["1"],
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "config.problems.Handler",
+    "EXCEPTION_FORMATTER_CLASS": "config.problems.Formatter",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Kutubxona",
+    "DESCRIPTION": "A library that lends books and tells the world, each event once.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Letters -------------------------------------------------------------------
+
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST: str = _email["host"]
+EMAIL_PORT: int = _email["port"]
+EMAIL_HOST_USER: str = _email["user"]
+EMAIL_HOST_PASSWORD: str = _email["password"]
+EMAIL_USE_SSL: bool = _email["ssl"]
+EMAIL_USE_TLS: bool = _email["tls"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = LETTERS_FROM
+
+# --- Language and time -----------------------------------------------------------
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("uz", "Oʻzbekcha")]
+
+# --- Log -----------------------------------------------------------------------
+
+_stamped: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _stamped,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer()
+                if LOG_JSON
+                else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
+            ],
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "dramatiq": {"level": "WARNING"},
+        "psycopg.pool": {"level": "ERROR"},
+        "pika": {"level": "CRITICAL"},  # a broker that is away is counted, not shouted
+    },
+}
+structlog.configure(
+    processors=[*_stamped, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)

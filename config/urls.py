@@ -1,0 +1,54 @@
+"""Every URL there is: commands to the library, questions to the projections."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from config.health import Alive, Ready
+from config.home import Home
+from library.catalog import views as catalog
+from library.lending import views as lending
+from library.members import tokens
+from library.members import views as members
+from outbox import views as outbox
+from projections import views as questions
+
+handler400 = "config.problems.bad_request"
+handler403 = "config.problems.permission_denied"
+handler404 = "config.problems.not_found"
+handler500 = "config.problems.server_error"
+
+api = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    path("tokens/", tokens.TokenList.as_view()),
+    path("books/", catalog.Books.as_view()),
+    path("books/<uuid:book_id>/", catalog.OneBook.as_view()),
+    path("books/<uuid:book_id>/availability/", questions.BookAvailability.as_view()),
+    path("copies/", catalog.Copies.as_view()),
+    path("copies/<uuid:copy_id>/", catalog.OneCopy.as_view()),
+    path("members/", members.Members.as_view()),
+    path("members/me/", members.Me.as_view()),
+    path("members/me/shelf/", questions.MyShelf.as_view()),
+    path("members/<uuid:member_id>/", members.OneMember.as_view()),
+    path("loans/", lending.Loans.as_view()),
+    path("loans/overdue/", questions.OverdueLoans.as_view()),
+    path("loans/<uuid:loan_id>/", lending.OneLoan.as_view()),
+    path("loans/<uuid:loan_id>/return/", lending.ReturnLoan.as_view()),
+    path("webhook-endpoints/", outbox.Endpoints.as_view()),
+    path("webhook-endpoints/<uuid:endpoint_id>/", outbox.OneEndpoint.as_view()),
+    path(
+        "webhook-endpoints/<uuid:endpoint_id>/deliveries/", outbox.Deliveries.as_view()
+    ),
+    path("event-types/", outbox.EventTypes.as_view()),
+]
+
+urlpatterns = [
+    path("", Home.as_view(), name="home"),
+    path("livez", Alive.as_view(), name="livez"),
+    path("readyz", Ready.as_view(), name="readyz"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(api)),
+]

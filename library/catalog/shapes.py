@@ -1,0 +1,72 @@
+"""What the catalogue's API takes and shows."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from library.catalog import rules
+from outbox.api.given import Given
+
+Text = serializers.CharField
+
+
+class BookShown(serializers.Serializer[object]):
+    """A book. `isbn` is the number as it was written, `isbn13` what it means."""
+
+    id = serializers.UUIDField()
+    title = Text()
+    authors = serializers.ListField(child=Text())
+    isbn = Text(source="isbn_given")
+    isbn13 = Text(allow_null=True)
+    language = Text()
+    year = serializers.IntegerField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+
+
+class CopyShown(serializers.Serializer[object]):
+    """A copy: the thing with a barcode."""
+
+    id = serializers.UUIDField()
+    book_id = serializers.UUIDField()
+    barcode = Text()
+    added_at = serializers.DateTimeField()
+    removed_at = serializers.DateTimeField(allow_null=True)
+
+
+class BookDescription(Given):
+    """What is said of a book. A correction with PUT says all of it again."""
+
+    title = Text(max_length=rules.LONGEST_TITLE)
+    authors = serializers.ListField(
+        child=Text(max_length=rules.LONGEST_NAME), allow_empty=False, max_length=100
+    )
+    isbn = Text(max_length=rules.LONGEST_ISBN, allow_blank=True, default="")
+    language = Text(max_length=rules.LONGEST_LANGUAGE, allow_blank=True, default="")
+    year = serializers.IntegerField(
+        min_value=rules.YEARS.start,
+        max_value=rules.YEARS.stop - 1,
+        allow_null=True,
+        default=None,
+    )
+
+
+class NewCopy(Given):
+    """A copy to put on the shelf."""
+
+    book_id = serializers.UUIDField()
+    barcode = Text(max_length=rules.LONGEST_BARCODE)
+
+
+class BookQuery(Given):
+    """Which books to list: parts of the title, an author's name or the ISBN."""
+
+    title = Text(max_length=200, required=False, allow_blank=True)
+    author = Text(max_length=200, required=False, allow_blank=True)
+    isbn = Text(max_length=rules.LONGEST_ISBN, required=False, allow_blank=True)
+
+
+class CopyQuery(Given):
+    """Which copies to list."""
+
+    book = serializers.UUIDField(required=False)

@@ -1,0 +1,16 @@
+"""A window on the loans: they are written by facts alone."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from library.lending.models import Loan
+from outbox.windows import Window
+
+
+@admin.register(Loan)
+class LoanWindow(Window):
+    list_display = ["id", "book", "copy", "member_id", "due_at", "returned_at"]
+    list_select_related = ["book", "copy"]
+    search_fields = ["copy__barcode"]
+    ordering = ["-borrowed_at", "id"]

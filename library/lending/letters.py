@@ -1,0 +1,44 @@
+"""What we write to members about their loans."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from library.catalog.models import Book
+from library.lending.events import CopyBorrowed, CopyReturned
+from outbox.channels.letters import Letter
+
+
+def _borrower(event: CopyBorrowed | CopyReturned) -> tuple[UUID]:
+    return (event.member_id,)
+
+
+def _lent(event: CopyBorrowed) -> dict[str, Any]:
+    return {"title": _title(event.book_id), "due_at": event.due_at}
+
+
+def _returned(event: CopyReturned) -> dict[str, Any]:
+    return {"title": _title(event.book_id), "returned_at": event.returned_at}
+
+
+def _title(book_id: UUID) -> str:
+    # A withdrawn book keeps its row, so there always is one.
+    return str(Book.objects.values_list("title", flat=True).get(id=book_id))
+
+
+loan_receipt = Letter(
+    name="loan_receipt",
+    event=CopyBorrowed,
+    template="letters/loan_receipt",
+    recipients=_borrower,
+    context=_lent,
+)
+
+return_receipt = Letter(
+    name="return_receipt",
+    event=CopyReturned,
+    template="letters/return_receipt",
+    recipients=_borrower,
+    context=_returned,
+)

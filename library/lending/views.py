@@ -1,0 +1,114 @@
+"""Lending over HTTP: a reader sees and does what is his, a librarian everything."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from library.lending import loans
+from library.lending.models import Loan, LoanQuerySet
+from library.lending.refusals import UnknownLoan
+from library.lending.shapes import LoanQuery, LoanShown, NewLoan
+from outbox.api import given
+from outbox.api.given import Nothing
+from outbox.api.views import ApiView, ListView, user_id
+from outbox.api.writes import Made, Written, write
+
+
+class Loans(ListView):
+    """One's own loans, or for librarians all."""
+
+    records_events = True
+
+    @extend_schema(
+        operation_id="list_loans",
+        parameters=[LoanQuery],
+        responses=LoanShown(many=True),
+        tags=["loans"],
+    )
+    def get(self, request: Request) -> Response:
+        """List the loans, the latest first."""
+        wanted = given.query(request, LoanQuery)
+        rows = _seen_by(request).select_related("book", "copy")
+        if member_id := wanted.get("member"):
+            rows = rows.filter(member_id=member_id)
+        if "open" in wanted:
+            rows = rows.filter(returned_at__isnull=wanted["open"])
+        return self.page(rows.order_by("-borrowed_at", "id"), LoanShown)
+
+    @extend_schema(
+        operation_id="borrow_copy",
+        request=NewLoan,
+        responses={201: LoanShown},
+        tags=["loans"],
+    )
+    def post(self, request: Request) -> Response:
+        """Borrow a copy."""
+        said = given.body(request, NewLoan)
+        member_id = said.get("member_id", user_id(request))
+        if member_id != user_id(request) and not request.user.is_staff:
+            raise PermissionDenied("Only librarians lend to others than themselves.")
+
+        def act() -> Made:
+            borrowed = loans.borrow_copy(
+                copy_id=said["copy_id"], member_id=member_id, now=timezone.now()
+            )
+            return Made(borrowed.loan_id)
+
+        return _response(write(request, act, status=201))
+
+
+class OneLoan(ApiView):
+    """One loan."""
+
+    @extend_schema(operation_id="get_loan", responses=LoanShown, tags=["loans"])
+    def get(self, request: Request, loan_id: UUID) -> Response:
+        """Show a loan."""
+        rows = _seen_by(request).select_related("book", "copy")
+        return Response(LoanShown(_find(rows, loan_id)).data)
+
+
+class ReturnLoan(ApiView):
+    """The end of a loan."""
+
+    records_events = True
+
+    @extend_schema(
+        operation_id="return_copy",
+        request=Nothing,
+        responses=LoanShown,
+        tags=["loans"],
+    )
+    def post(self, request: Request, loan_id: UUID) -> Response:
+        """Take the copy of a loan back."""
+        given.body(request, Nothing)
+        loan = _find(_seen_by(request), loan_id)
+
+        def act() -> Made:
+            loans.return_copy(copy_id=loan.copy_id, loan_id=loan.id, now=timezone.now())
+            return Made(loan.id)
+
+        return _response(write(request, act))
+
+
+def _seen_by(request: Request) -> LoanQuerySet:
+    if request.user.is_staff:
+        return Loan.objects.all()
+    return Loan.objects.filter(member_id=user_id(request))
+
+
+def _find(rows: LoanQuerySet, loan_id: UUID) -> Loan:
+    loan: Loan | None = rows.filter(id=loan_id).first()
+    if loan is None:
+        raise UnknownLoan(loan_id)
+    return loan
+
+
+def _response(written: Written) -> Response:
+    loan = Loan.objects.select_related("book", "copy").get(id=written.id)
+    return written.response(LoanShown(loan).data)

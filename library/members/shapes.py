@@ -1,0 +1,72 @@
+"""What the API of tokens and members takes and shows."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from library.members import rules
+from outbox.api.given import Given
+
+Text = serializers.CharField
+KINDS = 100  # more letters than there are
+
+
+class Credentials(Given):
+    """User name and password."""
+
+    username = Text(max_length=150)
+    password = Text(max_length=128, trim_whitespace=False)
+
+
+class TokenShown(serializers.Serializer[object]):
+    """
+    A token: send it as `Authorization: Token <token>`.
+
+    It is shown once. A repeat of the same request says so in `note` instead.
+    """
+
+    token = Text(allow_null=True)
+    note = Text(allow_blank=True)
+    expires_at = serializers.DateTimeField(source="expiry", allow_null=True)
+    member_id = serializers.UUIDField(source="user_id")
+
+
+class MemberShown(serializers.Serializer[object]):
+    """A member. Name and address are null for one who is no user any more."""
+
+    id = serializers.UUIDField()
+    username = Text(source="user.username", allow_null=True, default=None)
+    first_name = Text(source="user.first_name", allow_null=True, default=None)
+    last_name = Text(source="user.last_name", allow_null=True, default=None)
+    email = Text(source="user.email", allow_null=True, default=None)
+    card_barcode = Text(source="user.card_barcode", allow_null=True, default=None)
+    is_librarian = serializers.BooleanField(source="user.is_staff", default=False)
+    category = Text()
+    language = Text()
+    muted = serializers.ListField(child=Text())
+    registered_at = serializers.DateTimeField()
+
+
+class NewMember(Given):
+    """Somebody to register. Without a password they cannot log in."""
+
+    username = Text(max_length=150)
+    email = serializers.EmailField(max_length=254, allow_blank=True, default="")
+    password = Text(
+        max_length=128, trim_whitespace=False, allow_null=True, default=None
+    )
+    first_name = Text(max_length=150, allow_blank=True, default="")
+    last_name = Text(max_length=150, allow_blank=True, default="")
+    card_barcode = Text(max_length=64, allow_null=True, default=None)
+    category = serializers.ChoiceField(choices=rules.CATEGORIES, default="reader")
+    language = serializers.ChoiceField(choices=rules.LANGUAGES, default="en")
+
+
+class Preferences(Given):
+    """What a member wishes; only librarians set the category."""
+
+    language = serializers.ChoiceField(choices=rules.LANGUAGES, required=False)
+    muted = serializers.ListField(
+        child=Text(max_length=40), max_length=KINDS, required=False
+    )
+    category = serializers.ChoiceField(choices=rules.CATEGORIES, required=False)

@@ -1,0 +1,149 @@
+"""
+Letters: which there are, and to whom an event owes one.
+
+A letter is owed once per (event, recipient, letter). The delivery fanned out
+for it only expands: it inserts one child for each recipient, on the channel
+`emails`, in the transaction that settles it. Whether the member wants the
+letter is asked later, when it is sent: wishes change in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from email.utils import parseaddr
+from functools import cache
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from outbox import log, schedule
+from outbox.channels.contract import DELIVERED, Outcome, RouteTo
+from outbox.codec import DomainEvent
+from outbox.models import Delivery, Event, Route
+
+NAME = "letters"
+DEADLINE = schedule.deadline(10.0)
+RETRIES = schedule.LETTERS
+IN_TRANSACTION = True
+BATCH = 50
+PER_DESTINATION = 50
+
+CHILDREN = "emails"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """
+    What to write to whom about an event.
+
+    `template` names a file without its language: "letters/loan_receipt" is
+    `letters/loan_receipt.en.html` and `.uz.html`. `recipients` is asked when
+    the letter is expanded, `context` when it is written: both may query. `kind`
+    is what a member mutes, the name unless several letters share one; a
+    `mandatory` letter is sent to those who muted it, too.
+    """
+
+    name: str
+    event: type[DomainEvent]
+    template: str
+    recipients: Callable[[Any], Sequence[UUID]]
+    context: Callable[[Any], dict[str, Any]]
+    mandatory: bool = False
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", self.kind or self.name)
+
+
+@cache
+def letters() -> tuple[Letter, ...]:
+    """Return every letter declared in the modules of OUTBOX['LETTERS']."""
+    found = (
+        value
+        for path in settings.OUTBOX["LETTERS"]
+        for value in vars(import_module(path)).values()
+        if isinstance(value, Letter)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def named(name: str) -> Letter | None:
+    """Return the letter with this name, if this process has it."""
+    return next((letter for letter in letters() if letter.name == name), None)
+
+
+def optional_kinds() -> tuple[str, ...]:
+    """Return the kinds of letters a member may mute, sorted."""
+    return tuple(sorted({each.kind for each in letters() if not each.mandatory}))
+
+
+def routes() -> Iterable[RouteTo]:
+    """Return one route for each letter."""
+    for letter in letters():
+        yield RouteTo(letter.name, letter.event.type)
+
+
+def deliver(delivery: Delivery) -> Outcome:
+    """Owe the letter to each of its recipients."""
+    letter = named(delivery.destination)
+    if letter is None:
+        return unknown(delivery)
+    event = log.decoded(Event.objects.get(id=delivery.event_id))
+    recipients = [str(member_id) for member_id in letter.recipients(event)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _EXPAND,
+            {
+                "event_id": delivery.event_id,
+                "position": delivery.position,
+                "channel": CHILDREN,
+                "destination": letter.name,
+                "recipients": recipients,
+                "event": delivery.event_id.hex,
+                "domain": _domain(),
+            },
+        )
+    return DELIVERED
+
+
+def unknown(delivery: Delivery) -> Outcome:
+    """Answer for a letter this process does not have."""
+    # As for signals: while a new version is rolled out an old worker may meet
+    # a letter that only the new ones know, and leaves it to them. The route of
+    # a letter that was taken out is inactive: nobody will ever write it.
+    routed = Route.objects.filter(
+        channel=NAME, destination=delivery.destination, active=True
+    ).exists()
+    return Outcome(
+        delivered=False,
+        name="letter_unknown",
+        final=not routed,
+        charged=not routed,
+        answer=f"no letter is named {delivery.destination!r}",
+    )
+
+
+def _domain() -> str:
+    """Return the right side of our Message-IDs: the domain we write from."""
+    _, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return address.rpartition("@")[2] or "localhost"
+
+
+# The Message-ID is made of the child's own id (two recipients are two messages)
+# and stands in the row before the first attempt: every copy that is ever sent
+# carries the same one. A second expansion finds its children there.
+_EXPAND = """
+INSERT INTO outbox_delivery
+    (id, event_id, position, channel, destination, recipient, message_id)
+SELECT child.id, %(event_id)s, %(position)s, %(channel)s, %(destination)s,
+    child.recipient, format('<%%s.%%s@%%s>', child.id, %(event)s, %(domain)s)
+FROM (
+    SELECT nextval(pg_get_serial_sequence('outbox_delivery', 'id')) AS id, recipient
+    FROM unnest(%(recipients)s::text[]) AS recipient
+) AS child
+ON CONFLICT (event_id, channel, destination, recipient) DO NOTHING
+"""

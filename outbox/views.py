@@ -1,0 +1,180 @@
+"""
+Webhook endpoints and their deliveries over HTTP.
+
+For staff only: the public facts name members by their ids, so whoever may make
+an endpoint hears of everybody's loans. Each sees his own endpoints and no others.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAdminUser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from outbox import codec
+from outbox.api import given
+from outbox.api.views import ApiView, ListView
+from outbox.api.writes import Made, write
+from outbox.channels.webhooks import endpoints
+from outbox.models import Attempt, Delivery, Event, WebhookEndpoint
+from outbox.shapes import (
+    DeliveryShown,
+    EndpointChange,
+    EndpointShown,
+    EventTypeShown,
+    NewEndpoint,
+    NewEndpointShown,
+)
+
+
+class Endpoints(ListView):
+    """One's own endpoints."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        operation_id="list_webhook_endpoints",
+        responses=EndpointShown(many=True),
+        tags=["webhooks"],
+    )
+    def get(self, request: Request) -> Response:
+        """List your endpoints."""
+        given.query(request)
+        return self.page(_mine(request).order_by("id"), EndpointShown)
+
+    @extend_schema(
+        operation_id="create_webhook_endpoint",
+        request=NewEndpoint,
+        responses={201: NewEndpointShown},
+        tags=["webhooks"],
+    )
+    def post(self, request: Request) -> Response:
+        """Add an endpoint. Its secret is in this answer and in no other."""
+        said = given.body(request, NewEndpoint)
+
+        def act() -> Made:
+            endpoint, secret = endpoints.create(owner=request.user, **said)
+            return Made(endpoint.id, secret=secret)
+
+        written = write(request, act, status=201)
+        shown = EndpointShown(_find(request, UUID(written.id))).data
+        return written.response({**shown, **written.once("secret")})
+
+
+class OneEndpoint(ApiView):
+    """One of one's own endpoints."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        operation_id="get_webhook_endpoint",
+        responses=EndpointShown,
+        tags=["webhooks"],
+    )
+    def get(self, request: Request, endpoint_id: UUID) -> Response:
+        """Show an endpoint."""
+        return Response(EndpointShown(_find(request, endpoint_id)).data)
+
+    @extend_schema(
+        operation_id="change_webhook_endpoint",
+        request=EndpointChange,
+        responses=EndpointShown,
+        tags=["webhooks"],
+    )
+    def patch(self, request: Request, endpoint_id: UUID) -> Response:
+        """Change an endpoint's URL or event types, or switch it off and on."""
+        said = given.body(request, EndpointChange, partial=True)
+
+        def act() -> Made:
+            endpoints.change(_find(request, endpoint_id, lock=True), **said)
+            return Made(endpoint_id)
+
+        written = write(request, act)
+        return written.response(EndpointShown(_find(request, endpoint_id)).data)
+
+    @extend_schema(
+        operation_id="remove_webhook_endpoint",
+        responses={204: None},
+        tags=["webhooks"],
+    )
+    def delete(self, request: Request, endpoint_id: UUID) -> Response:
+        """Remove an endpoint; it is told nothing more."""
+
+        def act() -> Made:
+            endpoints.remove(_find(request, endpoint_id, lock=True))
+            return Made(endpoint_id)
+
+        return write(request, act, status=204).response()
+
+
+class Deliveries(ListView):
+    """What an endpoint was told, is owed, or could not be told."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        operation_id="list_webhook_deliveries",
+        responses=DeliveryShown(many=True),
+        tags=["webhooks"],
+    )
+    def get(self, request: Request, endpoint_id: UUID) -> Response:
+        """List an endpoint's deliveries with every attempt, the latest first."""
+        given.query(request)
+        endpoint = _find(request, endpoint_id)
+        rows = Delivery.objects.filter(
+            channel=endpoints.CHANNEL, destination=str(endpoint.id)
+        )
+        tries = Prefetch("tries", Attempt.objects.order_by("id"))
+        latest = rows.order_by("-id").prefetch_related(tries)
+        return self.page(latest, DeliveryShown, _with_types)
+
+
+class EventTypes(ApiView):
+    """What there is to hear of."""
+
+    @extend_schema(
+        operation_id="list_event_types",
+        responses=EventTypeShown(many=True),
+        tags=["webhooks"],
+    )
+    def get(self, request: Request) -> Response:
+        """List the types of events."""
+        return Response([_described(each) for each in codec.event_types().values()])
+
+
+def _mine(request: Request) -> Any:
+    return WebhookEndpoint.objects.filter(owner=request.user.pk)
+
+
+def _find(request: Request, endpoint_id: UUID, *, lock: bool = False) -> Any:
+    rows = _mine(request).filter(id=endpoint_id)
+    endpoint = (rows.select_for_update() if lock else rows).first()
+    if endpoint is None:
+        raise Http404
+    return endpoint
+
+
+def _with_types(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    found = list(deliveries)
+    rows = Event.objects.filter(id__in=[each.event_id for each in found])
+    types = dict(rows.values_list("id", "type"))
+    for each in found:
+        each.event_type = types[each.event_id]  # type: ignore[attr-defined]
+    return found
+
+
+def _described(event_class: type[codec.DomainEvent]) -> dict[str, Any]:
+    text = inspect.getdoc(event_class) or ""
+    return {
+        "type": event_class.type,
+        "schema_version": event_class.schema_version,
+        "description": text.partition("\n\n")[0].replace("\n", " "),
+    }

@@ -1,0 +1,112 @@
+"""
+The read models' feed: read on from the checkpoint, in order.
+
+Rows and checkpoint commit together, so every event is folded exactly once. The
+checkpoint is locked and waited for, never skipped: two that read on at the same
+time take turns. Reading goes by position, which follows commits; an event that
+commits late gets a later position and is never passed over.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import DataError, Error, IntegrityError, transaction
+
+from outbox import log
+from outbox.apply import apply
+from outbox.folds import Fold
+from outbox.models import Position
+from projections import registry
+from projections.errors import describe
+from projections.models import Checkpoint
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+
+
+def catch_up_all() -> int:
+    """
+    Bring every read model up to the end of the log; return how many events.
+
+    Counted once for each read model. One that cannot go on does not hold up the
+    others; a pause (no database, a lock waited for too long) is raised when they
+    have had their turn.
+    """
+    total, pauses = 0, list[Exception]()
+    for fold in registry.read_models().values():
+        try:
+            total += _to_the_end(fold)
+        except Error as pause:
+            pauses.append(pause)
+    if pauses:
+        raise ExceptionGroup("projections could not read on", pauses)
+    return total
+
+
+def catch_up(fold: Fold, *, limit: int = BATCH) -> int:
+    """
+    Fold the next events into a read model; return how many.
+
+    An event that the fold cannot take stops this read model, with the event and
+    the error on record in its checkpoint; those before it are folded. Raises
+    what the database raises when it is the database's fault.
+    """
+    with transaction.atomic():
+        checkpoint = Checkpoint.objects.lock(fold.name)
+        start = checkpoint.position
+        if checkpoint.stopped_at is None:
+            _read_on(fold, checkpoint, limit)
+        return checkpoint.position - start
+
+
+def _to_the_end(fold: Fold) -> int:
+    total = 0
+    while folded := catch_up(fold):
+        total += folded
+    return total
+
+
+def _read_on(fold: Fold, checkpoint: Checkpoint, limit: int) -> None:
+    if _fold_next(fold, checkpoint, limit) is None:
+        return
+    # Somewhere in this batch. One by one: up to it all is well, and it gets named.
+    for _ in range(limit):
+        if poison := _fold_next(fold, checkpoint, 1):
+            _stop(checkpoint, poison)
+            return
+
+
+def _fold_next(fold: Fold, checkpoint: Checkpoint, limit: int) -> Exception | None:
+    """Fold up to `limit` events, all or none; return what went wrong with one."""
+    try:
+        with transaction.atomic():
+            batch = log.read(after=checkpoint.position, limit=limit)
+            apply([fold], [recorded.event for recorded in batch])
+            checkpoint.move_to(checkpoint.position + len(batch))
+    except Exception as error:
+        if _is_pause(error):
+            raise
+        return error
+    return None
+
+
+def _is_pause(error: Exception) -> bool:
+    """Tell a fault of the database from values that no row can hold."""
+    return isinstance(error, Error) and not isinstance(
+        error, DataError | IntegrityError
+    )
+
+
+def _stop(checkpoint: Checkpoint, poison: Exception) -> None:
+    # Asked for by position: what cannot be decoded has no event to ask.
+    place = Position.objects.get(position=checkpoint.position + 1)
+    logger.error(
+        "projection %s stopped: it cannot take event %s at position %s",
+        checkpoint.name,
+        place.event_id,
+        place.position,
+        exc_info=poison,
+    )
+    checkpoint.stop(place.event_id, describe(poison))

@@ -1,0 +1,171 @@
+"""
+The read models, and how far each has read.
+
+A read model's table is named for the question it answers: that is also its name
+for `rebuild_projections` and `verify_projections`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+
+from outbox.folds import FoldedModel, FoldedQuerySet
+
+
+class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    """Taking hold of a checkpoint."""
+
+    def lock(self, name: str) -> Checkpoint:
+        """Return a projection's checkpoint, locked until the transaction ends."""
+        self.get_or_create(name=name)
+        return self.select_for_update(no_key=True).get(name=name)
+
+
+class Checkpoint(models.Model):
+    """
+    The position up to which a read model has read; whoever moves it holds it.
+
+    One that met an event it cannot take has stopped: `event_id` and `error` say
+    on what, and it goes on when it is rebuilt.
+    """
+
+    name = models.CharField(max_length=100, primary_key=True)
+    position = models.BigIntegerField(default=0)
+    stopped_at = models.DateTimeField(null=True)
+    event_id = models.UUIDField(null=True)
+    error = models.TextField(default="")
+
+    objects: ClassVar[CheckpointQuerySet] = CheckpointQuerySet.as_manager()  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.position}"
+
+    def move_to(self, position: int) -> None:
+        """Note that all events up to a position are folded."""
+        self.position = position
+        self.save(update_fields=["position"])
+
+    def stop(self, event_id: UUID, error: str) -> None:
+        """Note the event that cannot be taken, and read no further."""
+        self.stopped_at = timezone.now()
+        self.event_id, self.error = event_id, error
+        self.save()
+
+    def resume(self, position: int) -> None:
+        """Start afresh from a position."""
+        self.position = position
+        self.stopped_at, self.event_id, self.error = None, None, ""
+        self.save()
+
+
+class AvailabilityQuerySet(FoldedQuerySet["Availability"]):
+    """Questions about what can be borrowed."""
+
+    def live(self) -> AvailabilityQuerySet:
+        """Return the books that were not withdrawn."""
+        return self.filter(withdrawn_at__isnull=True)
+
+    def on_shelf(self) -> AvailabilityQuerySet:
+        """Return the books of which a copy can be borrowed now."""
+        return self.live().filter(copies__gt=models.F("on_loan"))
+
+
+class Availability(FoldedModel):
+    """How many copies of a book there are, and how many of them are out."""
+
+    book_id = models.UUIDField(primary_key=True)
+    title = models.TextField()
+    copies = models.PositiveIntegerField(default=0)
+    on_loan = models.PositiveIntegerField(default=0)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[AvailabilityQuerySet] = AvailabilityQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        db_table = "availability"
+        verbose_name_plural = "availability"
+        constraints = [
+            # More copies out than there are: an event was missed or came twice.
+            models.CheckConstraint(
+                condition=models.Q(on_loan__lte=models.F("copies")),
+                name="availability_on_loan_within_copies",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.available} of {self.copies}"
+
+    @property
+    def available(self) -> int:
+        """How many copies can be borrowed now."""
+        return int(self.copies - self.on_loan)
+
+
+class ShelfQuerySet(FoldedQuerySet["Shelf"]):
+    """Questions about what a member has, and had."""
+
+    def at_home(self, member_id: UUID) -> ShelfQuerySet:
+        """Return what a member has at home, what is due first first."""
+        mine = self.filter(member_id=member_id, returned_at__isnull=True)
+        return mine.order_by("due_at", "loan_id")
+
+    def history(self, member_id: UUID) -> ShelfQuerySet:
+        """Return what a member has brought back, the latest first."""
+        mine = self.filter(member_id=member_id, returned_at__isnull=False)
+        return mine.order_by("-returned_at", "loan_id")
+
+
+class Shelf(FoldedModel):
+    """A loan as its member sees it: at home, or brought back."""
+
+    loan_id = models.UUIDField(primary_key=True)
+    member_id = models.UUIDField()
+    copy_id = models.UUIDField()
+    book_id = models.UUIDField()
+    borrowed_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    returned_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[ShelfQuerySet] = ShelfQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        db_table = "shelves"
+        verbose_name_plural = "shelves"
+        indexes = [
+            models.Index(fields=["member_id", "returned_at"], name="shelves_member"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.copy_id} with {self.member_id}"
+
+
+class DueLoanQuerySet(FoldedQuerySet["DueLoan"]):
+    """Questions about what has to come back."""
+
+    def overdue(self, now: datetime) -> DueLoanQuerySet:
+        """Return the loans whose time is over, the longest overdue first."""
+        return self.filter(due_at__lt=now).order_by("due_at", "loan_id")
+
+
+class DueLoan(FoldedModel):
+    """A copy that has to come back, and when. Returned ones have no row."""
+
+    loan_id = models.UUIDField(primary_key=True)
+    member_id = models.UUIDField()
+    copy_id = models.UUIDField()
+    book_id = models.UUIDField()
+    due_at = models.DateTimeField()
+
+    objects: ClassVar[DueLoanQuerySet] = DueLoanQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        db_table = "due_loans"
+        indexes = [models.Index(fields=["due_at"], name="due_loans_due")]
+
+    def __str__(self) -> str:
+        return f"{self.copy_id} due {self.due_at:%Y-%m-%d}"

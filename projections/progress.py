@@ -1,0 +1,51 @@
+"""Showing how far a long command has come: a bar, plain lines, or nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+
+from projections.replay import Progress
+
+EVERY = 5.0  # seconds between two plain lines
+
+
+@contextmanager
+def shown(name: str, stream: TextIO) -> Iterator[Progress]:
+    """Show a bar on a terminal, and a line now and then elsewhere."""
+    if not stream.isatty():
+        yield _Lines(name, stream)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("events"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(file=stream), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Lines:
+    def __init__(self, name: str, stream: TextIO) -> None:
+        self._name, self._stream = name, stream
+        self._next_at = time.monotonic() + EVERY
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() < self._next_at:
+            return
+        self._next_at = time.monotonic() + EVERY
+        self._stream.write(f"{self._name}: {done:,} of {total:,} events\n")

@@ -1,0 +1,56 @@
+"""How many copies of each book can be borrowed now?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from library.catalog.events import (
+    BookCreated,
+    BookDeleted,
+    BookUpdated,
+    CopyAdded,
+    CopyRemoved,
+)
+from library.lending.events import CopyBorrowed, CopyReturned
+from outbox.folds import Fold, Row
+from projections.models import Availability
+
+availability = Fold(Availability, key="book_id")
+
+
+@availability.on(BookCreated)
+def _(row: None, event: BookCreated) -> Row:
+    return availability.Row(book_id=event.book_id, title=event.title)
+
+
+@availability.on(BookUpdated)
+def _(row: Row, event: BookUpdated) -> Row:
+    return replace(row, title=event.title)
+
+
+@availability.on(BookDeleted)
+def _(row: Row, event: BookDeleted) -> Row:
+    return replace(row, withdrawn_at=event.withdrawn_at)
+
+
+@availability.on(CopyAdded)
+def _(row: Row, event: CopyAdded) -> Row:
+    return replace(row, copies=row.copies + 1)
+
+
+@availability.on(CopyRemoved)
+def _(row: Row, event: CopyRemoved) -> Row:
+    return replace(row, copies=row.copies - 1)
+
+
+@availability.on(CopyBorrowed)
+def _(row: Row, event: CopyBorrowed) -> Row:
+    return replace(row, on_loan=row.on_loan + 1)
+
+
+@availability.on(CopyReturned)
+def _(row: Row, event: CopyReturned) -> Row:
+    return replace(row, on_loan=row.on_loan - 1)
+
+
+availability.ignore("user.registered", "user.updated")

@@ -1,0 +1,29 @@
+"""Which copies have to come back, and when?"""
+
+from __future__ import annotations
+
+from library.lending.events import CopyBorrowed, CopyReturned
+from outbox.folds import Fold, Row
+from projections.models import DueLoan
+
+due_loans = Fold(DueLoan, key="loan_id")
+
+
+@due_loans.on(CopyBorrowed)
+def _(row: None, event: CopyBorrowed) -> Row:
+    return due_loans.Row(
+        loan_id=event.loan_id,
+        member_id=event.member_id,
+        copy_id=event.copy_id,
+        book_id=event.book_id,
+        due_at=event.due_at,
+    )
+
+
+@due_loans.on(CopyReturned)
+def _(row: Row, event: CopyReturned) -> None:
+    """Forget the loan: it is no longer anybody's worry."""
+
+
+due_loans.ignore("book.created", "book.updated", "book.deleted")
+due_loans.ignore("copy.added", "copy.removed", "user.registered", "user.updated")

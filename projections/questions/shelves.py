@@ -1,0 +1,32 @@
+"""What does each member have at home, and what did they have before?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from library.lending.events import CopyBorrowed, CopyReturned
+from outbox.folds import Fold, Row
+from projections.models import Shelf
+
+shelves = Fold(Shelf, key="loan_id")
+
+
+@shelves.on(CopyBorrowed)
+def _(row: None, event: CopyBorrowed) -> Row:
+    return shelves.Row(
+        loan_id=event.loan_id,
+        member_id=event.member_id,
+        copy_id=event.copy_id,
+        book_id=event.book_id,
+        borrowed_at=event.borrowed_at,
+        due_at=event.due_at,
+    )
+
+
+@shelves.on(CopyReturned)
+def _(row: Row, event: CopyReturned) -> Row:
+    return replace(row, returned_at=event.returned_at)
+
+
+shelves.ignore("book.created", "book.updated", "book.deleted")
+shelves.ignore("copy.added", "copy.removed", "user.registered", "user.updated")

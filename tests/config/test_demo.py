@@ -1,0 +1,287 @@
+"""The demo, tiny but whole; and the judgement it passes on what arrived."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.demo import plan
+from config.demo.owed import Answer, Effect, Letter, Post, owed_for
+from config.demo.report import Arrival, Seen, compare
+from config.embedded import CHECKOUT
+
+KEYS = [
+    "books",
+    "members",
+    "borrowed",
+    "returned",
+    "events",
+    "positions",
+    "killed_in_flight",
+    "signals",
+    "webhooks",
+    "emails",
+    "ambiguous",
+    "lost",
+    "seconds",
+]
+
+
+def demo(*arguments, **env):
+    return subprocess.Popen(
+        [sys.executable, CHECKOUT / "manage.py", "demo", *arguments],
+        env=os.environ | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def state():
+    """A state folder of the test's own, where nobody else leaves anything."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o711)  # root's PostgreSQL runs as somebody else
+    yield folder
+    shutil.rmtree(folder)
+
+
+# --- the whole of it ------------------------------------------------------------
+
+
+def test_the_demo_shows_the_main_job_from_end_to_end():
+    running = demo("--members", "5", "--loans", "8", "--json", RELAY_LEASE="4")
+
+    out, err = running.communicate()
+
+    assert running.returncode == 0, err
+    (line,) = out.splitlines()
+    figures = json.loads(line)
+    assert list(figures) == KEYS
+    assert [figures[name] for name in KEYS[:4]] == [40, 5, 8, 4]
+    assert figures["events"] == figures["positions"] == 40 + 8 + 5 + 8 + 4
+    assert figures["killed_in_flight"] == 1
+    assert figures["signals"] == {"expected": 65, "effects": 65}
+    webhooks, emails = figures["webhooks"], figures["emails"]
+    assert webhooks["expected"] == webhooks["distinct"] == 65 + 12
+    assert emails["expected"] == emails["distinct"] == 5 + 12
+    assert webhooks["wire_duplicates"] + emails["wire_duplicates"] >= 1
+    assert webhooks["wire_duplicates"] <= figures["ambiguous"]
+    assert figures["lost"] == 0
+
+
+def test_an_interrupted_demo_leaves_nothing_behind(state):
+    running = demo("--json", KUTUBXONA_STATE=str(state))
+    for line in running.stderr:
+        if "relays start" in line:
+            break
+
+    running.send_signal(signal.SIGINT)
+    out, _ = running.communicate()
+
+    assert running.returncode == 130
+    assert out == ""
+    assert list((state / "throwaway").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "²"])
+def test_a_demo_takes_no_number_below_1(number):
+    with pytest.raises(CommandError, match="no whole number from 1"):
+        call_command("demo", "--loans", number)
+
+
+def test_a_demo_needs_a_file_of_books():
+    with pytest.raises(CommandError, match="there is no file"):
+        call_command("demo", "--books", "nowhere.csv")
+
+
+# --- the plan -------------------------------------------------------------------
+
+
+def ids(first, count):
+    return [UUID(int=number) for number in range(first, first + count)]
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("copies", [1, 4, 9])
+def test_a_plan_breaks_no_rule_of_lending(members, copies):
+    at_home = {}
+    lent = 0
+
+    for step in plan.steps(ids(1, members), ids(100, copies), loans=20, limit=2):
+        if isinstance(step, plan.Return):
+            assert at_home.pop(step.copy_id) == step.member_id
+            continue
+        assert step.copy_id not in at_home
+        assert Counter(at_home.values())[step.member_id] < 2
+        at_home[step.copy_id] = step.member_id
+        lent += 1
+
+    assert lent == 20
+
+
+def test_a_number_is_shared_out_whole():
+    assert plan.parts(10, 4) == [3, 3, 2, 2]
+
+
+# --- the judgement --------------------------------------------------------------
+
+ANSWERS = (
+    Answer("a" * 32, "book.created"),
+    Answer("b" * 32, "book.borrowed", "reader@demo.example"),
+)
+BORROWED = ANSWERS[1].event
+
+
+@pytest.fixture
+def owed():
+    return owed_for(ANSWERS)
+
+
+@pytest.fixture
+def seen(owed):
+    """Everything, once, as it should be."""
+    return Seen(
+        events=Counter(owed.recorded),
+        positions=2,
+        last_position=2,
+        effects=Counter(owed.effects),
+        posts=[Arrival(post, f"body of {post.event}") for post in owed.posts],
+        letters=[Arrival(letter, "<1.b@demo>") for letter in owed.letters],
+        ambiguous=Counter(),
+        killed_in_flight=1,
+        seconds=1.25,
+    )
+
+
+def test_what_is_owed_follows_from_the_answers_alone(owed):
+    assert owed.effects == {
+        Effect("a" * 32, "count_created"),
+        Effect(BORROWED, "count_borrowed"),
+        Effect(BORROWED, "thank"),
+    }
+    assert owed.posts == {
+        Post("a" * 32, "all"),
+        Post(BORROWED, "all"),
+        Post(BORROWED, "loans"),
+    }
+    assert owed.letters == {Letter(BORROWED, "reader@demo.example")}
+
+
+def test_all_as_it_should_be_is_no_problem(owed, seen):
+    report = compare(owed, seen)
+
+    assert report.problems == []
+    assert list(report.figures) == KEYS
+    assert report.figures["lost"] == 0
+
+
+def test_a_doubled_effect_is_a_problem(owed, seen):
+    twice = seen.effects + Counter([Effect(BORROWED, "thank")])
+
+    report = compare(owed, replace(seen, effects=twice))
+
+    assert report.figures["signals"] == {"expected": 3, "effects": 4}
+    assert "1 effects doubled" in report.problems[0]
+
+
+def test_a_lost_effect_is_a_problem(owed, seen):
+    fewer = seen.effects - Counter([Effect(BORROWED, "thank")])
+
+    report = compare(owed, replace(seen, effects=fewer))
+
+    assert report.figures["lost"] == 1
+    assert "1 effects lost" in report.problems[0]
+
+
+def test_a_missing_webhook_is_a_problem(owed, seen):
+    report = compare(owed, replace(seen, posts=seen.posts[1:]))
+
+    assert report.figures["lost"] == 1
+    assert report.figures["webhooks"]["distinct"] == 2
+    assert "1 webhooks lost" in report.problems[0]
+
+
+@pytest.mark.parametrize("stray", [Post("c" * 32, "all"), None])
+def test_an_unexpected_webhook_is_a_problem(owed, seen, stray):
+    posts = [*seen.posts, Arrival(stray, "body")]
+
+    report = compare(owed, replace(seen, posts=posts))
+
+    assert "1 webhooks nobody expected" in report.problems[0]
+
+
+@pytest.mark.parametrize(("ambiguous", "problems"), [(1, 0), (0, 1)])
+def test_a_double_on_the_wire_needs_an_ambiguous_attempt(
+    owed, seen, ambiguous, problems
+):
+    posts = [*seen.posts, seen.posts[0]]
+    ambiguous = Counter(webhooks=ambiguous, emails=7)
+
+    report = compare(owed, replace(seen, posts=posts, ambiguous=ambiguous))
+
+    assert report.figures["webhooks"]["wire_duplicates"] == 1
+    assert len(report.problems) == problems
+
+
+def test_a_copy_with_other_bytes_is_a_problem(owed, seen):
+    posts = [*seen.posts, replace(seen.posts[0], same="another body")]
+    ambiguous = Counter(webhooks=1)
+
+    report = compare(owed, replace(seen, posts=posts, ambiguous=ambiguous))
+
+    assert "1 webhooks whose copies differ" in report.problems[0]
+
+
+def test_a_wrong_signature_is_a_problem_and_no_arrival(owed, seen):
+    posts = [replace(seen.posts[0], wrong="no_match"), *seen.posts[1:]]
+
+    report = compare(owed, replace(seen, posts=posts))
+
+    assert report.figures["lost"] == 1
+    assert any("wrong signature" in problem for problem in report.problems)
+
+
+def test_a_letter_under_two_message_ids_is_a_problem(owed, seen):
+    letters = [*seen.letters, replace(seen.letters[0], same="<2.b@demo>")]
+    ambiguous = Counter(emails=1)
+
+    report = compare(owed, replace(seen, letters=letters, ambiguous=ambiguous))
+
+    assert "1 emails whose copies differ" in report.problems[0]
+
+
+def test_a_lost_letter_is_a_problem(owed, seen):
+    report = compare(owed, replace(seen, letters=[]))
+
+    assert report.figures["lost"] == 1
+    assert "1 emails lost" in report.problems[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"events": Counter({"book.created": 2, "book.borrowed": 1})},
+        {"positions": 1},
+        {"last_position": 3},
+        {"killed_in_flight": 0},
+    ],
+)
+def test_a_log_that_is_not_what_was_answered_is_a_problem(owed, seen, wrong):
+    assert compare(owed, replace(seen, **wrong)).problems
+
+
+def test_a_play_without_a_kill_may_do_without(owed, seen):
+    assert compare(owed, replace(seen, killed_in_flight=0), kills=0).problems == []

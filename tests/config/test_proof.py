@@ -1,0 +1,157 @@
+"""The table of claims and how it ends; the claims themselves take minutes."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import pytest
+from django.core.management import call_command
+
+from config.demo.stage import DemoFailed
+from config.proof import brokers, demos, latency, machines, main_job, registry
+from config.proof.claims import Claim, Finding
+from config.proof.running import Ran, run
+
+
+@pytest.fixture
+def claims(monkeypatch):
+    """Replace the registry with one of the test's own."""
+
+    def make(*checks):
+        named = [Claim(f"claim {n}", check) for n, check in enumerate(checks, 1)]
+        monkeypatch.setattr(registry, "CLAIMS", {"main-job": named, "relay": []})
+
+    return make
+
+
+def proof(*what):
+    """Return the exit status."""
+    with pytest.raises(SystemExit) as ended:
+        call_command("proof", *what)
+    return ended.value.code
+
+
+def holding():
+    return Finding("0 of 10 lost", True)
+
+
+def failing():
+    return Finding("1 of 10 lost", False)
+
+
+def impossible():
+    raise DemoFailed("no database")
+
+
+def broken():
+    raise ValueError("oops")
+
+
+@pytest.mark.parametrize("what", ["relay", "nonsense"])
+def test_a_what_without_claims_exits_2(claims, capsys, what):
+    claims(holding)
+
+    assert proof(what) == 2
+
+    assert "There is: main-job" in capsys.readouterr().err
+
+
+def test_claims_that_hold_end_well(claims, capsys):
+    claims(holding, holding)
+
+    assert proof("main-job") == 0
+
+    out = capsys.readouterr().out
+    assert "claim 1" in out
+    assert "0 of 10 lost" in out
+    assert out.splitlines()[-1] == "2 claims, 0 failed"
+
+
+@pytest.mark.parametrize("fails", [failing, impossible, broken])
+def test_one_claim_that_fails_is_enough(claims, capsys, fails):
+    claims(fails, holding)
+
+    assert proof("main-job") == 1
+
+    out = capsys.readouterr().out
+    assert "FAILS" in out
+    assert out.splitlines()[-1] == "2 claims, 1 failed"
+
+
+def test_without_a_what_everything_is_checked(claims, capsys):
+    claims(holding)
+
+    assert proof() == 0
+
+    assert capsys.readouterr().out.splitlines()[-1] == "1 claims, 0 failed"
+
+
+def test_there_are_claims_about_the_main_job():
+    assert registry.CLAIMS["main-job"] == main_job.CLAIMS
+
+
+@pytest.mark.parametrize(("mute", "holds"), [(0.014, True), (0.016, False)])
+def test_a_borrow_may_take_half_as_long_again_and_no_longer(mute, holds):
+    assert latency.judged(live=0.010, closed=0.010, mute=mute).holds is holds
+
+
+def test_a_demo_that_failed_tells_its_last_line():
+    ran = Ran(False, ['{"lost": 3}', "CommandError: The demo failed:", "3 lost", ""])
+
+    assert demos.finding(ran) == Finding("3 lost", False)
+
+
+def test_a_demo_that_ended_well_is_summed_up():
+    figures = (
+        '{"signals":{"expected":3,"effects":3},'
+        '"webhooks":{"expected":2,"distinct":2,"wire_duplicates":1},'
+        '"emails":{"expected":1,"distinct":1,"wire_duplicates":0},'
+        '"lost":0,"killed_in_flight":1,"seconds":9.6}'
+    )
+
+    assert demos.finding(Ran(True, ["on the way", figures])) == Finding(
+        "0 of 6 lost, 1 doubles on the wire, 1 killed in flight, 10 s", True
+    )
+
+
+def test_what_pytest_found_is_the_figure():
+    ran = Ran(True, ["==== 1 passed in 3.14s ===="])
+
+    assert machines.finding(ran) == Finding("2000 examples: 1 passed in 3.14s", True)
+
+
+def test_without_pytest_the_claim_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(machines.importlib.util, "find_spec", lambda name: None)
+
+    finding = machines.replay_equals_tables()
+
+    assert not finding.holds
+    assert "pytest is missing" in finding.figure
+
+
+def test_a_command_that_takes_too_long_is_stopped():
+    argv = [sys.executable, "-c", "import time; time.sleep(99)"]
+
+    ran = run(argv, env={}, seconds=0.5)
+
+    assert not ran.well
+    assert ran.last_line == "stopped after 0.5 s"
+
+
+def test_a_closed_port_refuses():
+    with brokers.closed_port() as url, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port_of(url)), timeout=1)
+
+
+def test_a_black_hole_accepts_and_says_nothing():
+    with (
+        brokers.black_hole() as url,
+        socket.create_connection(("127.0.0.1", port_of(url)), 0.2) as caller,
+        pytest.raises(TimeoutError),
+    ):
+        caller.recv(1)
+
+
+def port_of(url):
+    return int(url.rpartition(":")[2])
