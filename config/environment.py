@@ -12,6 +12,7 @@ from environs import Env, EnvError
 from psycopg.conninfo import conninfo_to_dict
 
 from config import embedded
+from config.state import make_state_folder, write_private
 
 BROKERS = ("postgresql", "postgres", "amqp", "amqps", "redis", "rediss")
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
@@ -96,9 +97,9 @@ def log_level_name(value: str) -> str:
 
 def kept_secret_key() -> str:
     """Return this installation's own key; made at first need, for its owner only."""
-    path = embedded.make_state_folder() / "secret_key"
+    path = make_state_folder() / "secret_key"
     if not path.exists():
-        embedded.write_private(path, secrets.token_urlsafe(64))
+        write_private(path, secrets.token_urlsafe(64))
     return path.read_text()
 
 

@@ -11,8 +11,8 @@ import os
 import sys
 from collections.abc import Mapping
 
-from config.embedded import CHECKOUT
 from config.processes import Child
+from config.state import CHECKOUT
 
 # What a request, and an attempt to deliver, may take before it is cut off. An
 # attempt ends by its own deadline of at most 20 s, and two more to write it down.

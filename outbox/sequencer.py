@@ -25,7 +25,7 @@ def sequence(*, at_least: int = SMALLEST_BATCH) -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         # A frozen holder is thrown out, and another relay takes over.
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '2s'")
+        cursor.execute(_PATIENCE, ["2s"])
         # In a statement of its own: the next one then sees all that the last
         # holder committed. With one statement for both, its snapshot would be
         # older than the lock, and it would take the same rows again.
@@ -33,7 +33,9 @@ def sequence(*, at_least: int = SMALLEST_BATCH) -> int:
         if not cursor.fetchone()[0]:
             return 0
         cursor.execute(_SEQUENCE, {"size": at_least})
-        return int(cursor.fetchone()[0])
+        given = int(cursor.fetchone()[0])
+        cursor.execute(_PATIENCE, ["0"])  # a caller's transaction may go on
+        return given
 
 
 def sequence_all() -> int:
@@ -43,6 +45,8 @@ def sequence_all() -> int:
         total += given
     return total
 
+
+_PATIENCE = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
 
 # One event type may set off receivers that record events of their own; those
 # named in `caused_by` are skipped, so that no receiver can set itself off.

@@ -21,7 +21,10 @@ import orjson
 import psycopg
 
 from config import embedded, machine
+from config.demo.errors import DemoFailed, Interrupted
+from config.postgresql import CannotStart
 from config.processes import Child, Supervisor
+from config.state import CHECKOUT
 
 RELAYS = 2
 LEASE = "6"  # seconds; what a killed relay had claimed is taken over this much later
@@ -36,14 +39,6 @@ HERE = {
     "PUBLIC_URL": "http://127.0.0.1:8000",
     "LETTERS_FROM": "Kutubxona <library@demo.example>",
 }
-
-
-class DemoFailed(Exception):
-    """The demo could not be played to its end; the message says why."""
-
-
-class Interrupted(Exception):
-    """Somebody pressed Ctrl-C."""
 
 
 @dataclass
@@ -134,7 +129,7 @@ def stage(supervisor: Supervisor, *, broker: str = "") -> Iterator[Stage]:
                 made.prepare()
                 stack.callback(made.stop_relays)
                 yield made
-    except (embedded.AlreadyRunning, embedded.CannotStart) as error:
+    except (embedded.AlreadyRunning, CannotStart) as error:
         raise DemoFailed(str(error)) from error
 
 
@@ -142,7 +137,7 @@ def _start_world(made: Stage, stack: contextlib.ExitStack) -> None:
     world = Child(
         name="world",
         argv=[sys.executable, "-m", "config.demo.world", str(made.folder)],
-        cwd=embedded.CHECKOUT,
+        cwd=CHECKOUT,
         log=made.log,
         say=made.supervisor.say,
     )

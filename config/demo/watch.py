@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 
 from config.demo import questions
+from config.demo.errors import DemoFailed, Interrupted
 from config.demo.killing import Killer
 from config.demo.progress import Show
-from config.demo.stage import DemoFailed, Interrupted, Stage
+from config.demo.stage import Stage
 from config.processes import Child
 
 PATIENCE = 120.0  # seconds without any progress: something is stuck
@@ -61,6 +62,8 @@ class Watch:
         try:
             while not (self._over or self._stage.supervisor.asked):
                 self._look(player)
+        except psycopg.Error as error:
+            self._error = DemoFailed(f"The database went away: {error}")
         except Exception as error:  # noqa: BLE001 - raised in the main thread
             self._error = error
         finally:

@@ -29,7 +29,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 from config.demo import ledger
 from config.demo.ledger import Ledger
-from config.embedded import write_private
+from config.state import write_private
 from outbox.channels.webhooks import signing
 
 HELD_FOR = 3.0  # seconds at most: less than the relay's deadline
@@ -81,8 +81,8 @@ class Handler(BaseHTTPRequestHandler):
         if endpoint == HELD_ENDPOINT and self._may_hold():
             self.server.held.note(id=message_id)
             time.sleep(HELD_FOR)
-        self.send_response(401 if wrong else 204)
-        self.send_header("Content-Length", "0") if wrong else None
+        self.send_response(401 if wrong else 200)
+        self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,9 +13,9 @@ from config import machine
 from config.demo.performance import Play, Played, perform
 from config.demo.progress import Show
 from config.demo.report import Report, compare
-from config.embedded import CHECKOUT
 from config.proof.claims import Finding
 from config.proof.running import Ran, run
+from config.state import CHECKOUT
 
 LONGEST_DEMO = 720.0  # seconds
 LONGEST_SCENE = 180.0
@@ -32,7 +33,9 @@ def demo(*arguments: str) -> Ran:
 def demo_on_books() -> Ran:
     """Run the demo on the file that BOOKS names, or on the sample."""
     books = os.environ.get("BOOKS")
-    return demo("--books", books, *LARGE) if books else demo(*SMALL)
+    if not books:
+        return demo(*SMALL)
+    return demo("--books", str(Path(books).absolute()), *LARGE)
 
 
 def finding(ran: Ran) -> Finding:

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.embedded import CHECKOUT
 from config.processes import Child
+from config.state import CHECKOUT
 
 GRACE = 40.0  # seconds; a demo stops its own children, one after the other
 

@@ -19,10 +19,10 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
+from config.demo.errors import DemoFailed, Interrupted
 from config.demo.performance import Play, perform
 from config.demo.progress import Show
 from config.demo.report import Report, compare
-from config.demo.stage import DemoFailed, Interrupted
 from config.management.commands.prepare import SAMPLE
 
 INTERRUPTED = 130  # what a shell says of Ctrl-C

@@ -16,7 +16,8 @@ from django.db import transaction
 from django.utils import timezone
 
 import library.catalog
-from config import embedded
+from config.state import make_state_folder, write_private
+from library.catalog import copies
 from library.catalog.events import BookCreated
 from library.catalog.importing import import_csv
 from library.members.users import create_first_librarian
@@ -45,12 +46,19 @@ class Command(BaseCommand):
         """Make the librarian; without the file, he would not be kept either."""
         made = create_first_librarian()
         if made:
-            path = embedded.make_state_folder() / PASSWORD_FILE
-            embedded.write_private(path, "\n".join(made) + "\n")
+            path = make_state_folder() / PASSWORD_FILE
+            write_private(path, "\n".join(made) + "\n")
             self.stdout.write(f"first librarian {made[0]}: password in {path}")
 
+    @transaction.atomic
     def _sample_books(self) -> None:
         # Not "no books": a restored log whose tables wait to be rebuilt has some.
         if not Event.objects.filter(type=BookCreated.type).exists():
             report = import_csv(SAMPLE, now=timezone.now(), source="sample")
-            self.stdout.write(f"{len(report.added)} books of the sample added")
+            for number, book in enumerate(report.added, start=1):
+                copies.add_copy(
+                    book_id=book.book_id,
+                    barcode=f"SAMPLE-{number:03}",
+                    now=timezone.now(),
+                )
+            self.stdout.write(f"{len(report.added)} sample books, a copy of each")

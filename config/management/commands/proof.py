@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.table import Table
 
-from config.demo.stage import DemoFailed, Interrupted
+from config.demo.errors import DemoFailed, Interrupted
 from config.proof import registry
 from config.proof.claims import Claim, Finding
 

@@ -25,7 +25,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config import embedded, machine
 from config.management.commands.prepare import PASSWORD_FILE
+from config.postgresql import CannotStart
 from config.processes import Supervisor, say
+from config.state import make_state_folder
 
 
 class Command(BaseCommand):
@@ -68,7 +70,7 @@ def _database(stack: contextlib.ExitStack, supervisor: Supervisor) -> str:
         return url
     try:
         server = stack.enter_context(embedded.running())
-    except (embedded.AlreadyRunning, embedded.CannotStart) as error:
+    except (embedded.AlreadyRunning, CannotStart) as error:
         raise CommandError(str(error)) from error
     supervisor.add(server.child)  # it comes back, too, when it is killed
     return server.url
@@ -76,7 +78,7 @@ def _database(stack: contextlib.ExitStack, supervisor: Supervisor) -> str:
 
 def _prepare(supervisor: Supervisor, env: dict[str, str]) -> str:
     """Prepare the database; return how to log in, the password only the first time."""
-    kept = embedded.make_state_folder() / PASSWORD_FILE
+    kept = make_state_folder() / PASSWORD_FILE
     before = _text(kept)
     if not supervisor.run_once(machine.prepare(env)) and not supervisor.asked:
         raise CommandError("The database could not be prepared; see above.")

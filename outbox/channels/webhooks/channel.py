@@ -16,6 +16,7 @@ from django_outbox_pattern.models import Published
 from outbox import schedule
 from outbox.channels.contract import Outcome, RouteTo
 from outbox.channels.webhooks import endpoints, signing, transport
+from outbox.channels.webhooks.addresses import ANYWHERE, PUBLIC, AddressPolicy
 from outbox.models import Delivery, WebhookEndpoint
 
 NAME = endpoints.CHANNEL
@@ -60,9 +61,9 @@ def deliver(delivery: Delivery) -> Outcome:
     )
 
 
-def _policy() -> transport.AddressPolicy:
+def _policy() -> AddressPolicy:
     allow = settings.OUTBOX["PLAIN_HTTP"]
-    return transport.ANYWHERE if allow else transport.PUBLIC
+    return ANYWHERE if allow else PUBLIC
 
 
 def _headers(

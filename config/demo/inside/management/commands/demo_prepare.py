@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 
 from config.demo.inside.acting import Player
 from config.demo.owed import ENDPOINTS
-from config.embedded import write_private
+from config.state import write_private
 from library.members.models import User
 from outbox import routes
 from outbox.channels.webhooks import endpoints

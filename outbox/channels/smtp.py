@@ -1,0 +1,134 @@
+"""
+The connection to the mail server: kept from letter to letter, one for each thread.
+
+Whatever the server does, the conversation ends by a deadline.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.smtp import EmailBackend
+
+LONGEST_KEPT = 60.0
+"""Seconds a connection is used for: shorter than servers wait for a word."""
+
+
+class Line(EmailBackend):
+    """
+    Django's SMTP with one connection kept, and a deadline over all it does.
+
+    EMAIL_TIMEOUT bounds each single wait; a server that drips a byte a second
+    outruns that. So at the deadline a watch shuts the socket down, wherever
+    the conversation stands.
+    """
+
+    call: smtplib.SMTP | None = None
+    opened_at = 0.0
+
+    def post(self, message: EmailMultiAlternatives, ends: float) -> None:
+        """Send one message before `ends`, or raise what stood in the way."""
+        with _until(ends, self.cut):
+            try:
+                self._connect(ends)
+                self.send_messages([message])
+            except Exception:
+                self.hang_up()  # the next letter starts on a fresh connection
+                raise
+
+    def hang_up(self) -> None:
+        """Close, politely where the other side still listens."""
+        with suppress(OSError):
+            self.close()
+
+    def cut(self) -> None:
+        """End the conversation at once, from another thread."""
+        sock = self.call.sock if self.call else None
+        if sock is not None:
+            with suppress(OSError):
+                # Closing would not wake a blocked read; shutting down does. And
+                # below TLS, whose own shutdown lets the other thread go on in
+                # plain text for a moment.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    @property
+    def connection_class(self) -> Callable[..., smtplib.SMTP]:  # type: ignore[override]
+        """Django's choice; known here before it connects, as a greeting may stall."""
+        kind = super().connection_class
+
+        def connected(*args: Any, **kwargs: Any) -> smtplib.SMTP:
+            self.call = kind.__new__(kind)
+            kind.__init__(self.call, *args, **kwargs)
+            return self.call
+
+        return connected
+
+    def _connect(self, ends: float) -> None:
+        """
+        Have a connection that answers.
+
+        A kept one is asked first, so that one that broke meanwhile is replaced
+        before the letter is begun. After that nothing is sent twice in one
+        attempt: a break may have come after the final dot.
+        """
+        if self.connection and not (self._young() and self._answers()):
+            self.hang_up()
+        if self.open():
+            self.opened_at = time.monotonic()
+        # There was nothing to shut down while a name was looked up.
+        if time.monotonic() >= ends:
+            raise TimeoutError("no connection before the deadline")
+
+    def _young(self) -> bool:
+        return time.monotonic() - self.opened_at < LONGEST_KEPT
+
+    def _answers(self) -> bool:
+        try:
+            return self.connection is not None and self.connection.rset()[0] == 250
+        except OSError:
+            return False
+
+
+_kept = threading.local()
+
+
+def line() -> Line:
+    """Return this thread's own connection."""
+    if not hasattr(_kept, "line"):
+        _kept.line = Line()
+    own: Line = _kept.line
+    return own
+
+
+def hang_up() -> None:
+    """Close this thread's connection; the next letter reads the settings again."""
+    if hasattr(_kept, "line"):
+        _kept.line.hang_up()
+        del _kept.line
+
+
+@contextmanager
+def _until(ends: float, cut: Callable[[], None]) -> Iterator[None]:
+    """Call `cut` once time is over, and again until the block is left."""
+    left = threading.Event()
+
+    def watch() -> None:
+        pause = ends - time.monotonic()
+        while not left.wait(max(pause, 0)):
+            cut()
+            pause = 0.05  # a socket may have appeared only now
+
+    watcher = threading.Thread(target=watch, name="letter-deadline", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        left.set()
+        watcher.join()
