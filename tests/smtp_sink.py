@@ -17,7 +17,7 @@ import socket
 import pytest
 from aiosmtpd.controller import Controller
 
-from outbox.channels import emails
+from outbox.channels import smtp
 
 
 class Sink:
@@ -59,5 +59,5 @@ def smtp_sink(settings):
     settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
     settings.DEFAULT_FROM_EMAIL = "Kutubxona <desk@library.example>"
     yield sink
-    emails.hang_up()
+    smtp.hang_up()
     server.stop()

@@ -20,22 +20,14 @@ from django.core.management import CommandError, call_command
 from config.demo import plan
 from config.demo.owed import Answer, Effect, Letter, Post, owed_for
 from config.demo.report import Arrival, Seen, compare
-from config.embedded import CHECKOUT
+from config.state import CHECKOUT
+from outbox import schedule
+from outbox.channels.registry import channels
 
 KEYS = [
-    "books",
-    "members",
-    "borrowed",
-    "returned",
-    "events",
-    "positions",
-    "killed_in_flight",
-    "signals",
-    "webhooks",
-    "emails",
-    "ambiguous",
-    "lost",
-    "seconds",
+    *("books", "members", "borrowed", "returned", "events", "positions"),
+    *("killed_in_flight", "signals", "webhooks", "emails"),
+    *("ambiguous", "lost", "seconds"),
 ]
 
 
@@ -105,6 +97,20 @@ def test_a_demo_takes_no_number_below_1(number):
 def test_a_demo_needs_a_file_of_books():
     with pytest.raises(CommandError, match="there is no file"):
         call_command("demo", "--books", "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("lease", "deadline"), [(30.0, 10.0), (15.0, 10.0), (6.0, 4.0)]
+)
+def test_a_short_lease_shortens_the_deadlines(monkeypatch, lease, deadline):
+    monkeypatch.setattr(schedule, "WITHIN_LEASE", lease * 2 / 3)
+
+    assert schedule.deadline(10.0) == deadline
+
+
+def test_every_deadline_ends_well_within_the_lease():
+    for channel in channels().values():
+        assert channel.DEADLINE <= schedule.LEASE * 2 / 3
 
 
 # --- the plan -------------------------------------------------------------------

@@ -8,7 +8,7 @@ import sys
 import pytest
 from django.core.management import call_command
 
-from config.demo.stage import DemoFailed
+from config.demo.errors import DemoFailed
 from config.proof import brokers, demos, latency, machines, main_job, registry
 from config.proof.claims import Claim, Finding
 from config.proof.running import Ran, run

@@ -1,0 +1,134 @@
+"""Whom an event owes a letter, and that it owes it once."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from library.lending import loans
+from library.lending.letters import loan_receipt, return_receipt
+from library.members import letters as members_letters
+from library.members import preferences
+from library.members.refusals import InvalidMember
+from outbox import checks, routes
+from outbox.channels import letters
+from outbox.channels.contract import DELIVERED
+from outbox.models import Delivery, Event, Route, Status
+
+
+def test_a_loan_and_its_return_each_owe_the_member_a_letter(
+    a_loan, a_member, owed, now
+):
+    member_id = a_member()
+    loan = a_loan(member_id=member_id)
+    loans.return_copy(copy_id=loan.copy_id, now=now)
+
+    children = owed()
+
+    assert {each.recipient for each in children} == {str(member_id)}
+    assert [each.destination for each in children] == [
+        "welcome",
+        "loan_receipt",
+        "return_receipt",
+    ]
+
+
+def test_an_expansion_is_settled_and_its_child_is_of_the_same_event(a_loan, owed):
+    a_loan()
+
+    child = owed().get(destination="loan_receipt")
+
+    parent = Delivery.objects.get(channel="letters", destination="loan_receipt")
+    assert parent.status == Status.DELIVERED
+    assert (child.event_id, child.position) == (parent.event_id, parent.position)
+    assert (child.status, child.attempts) == (Status.PENDING, 0)
+
+
+def test_the_message_id_is_stored_before_the_first_attempt(a_loan, owed, settings):
+    settings.DEFAULT_FROM_EMAIL = "Kutubxona <desk@library.example>"
+    a_loan()
+
+    child = owed().get(destination="loan_receipt")
+
+    event = Event.objects.get(type="book.borrowed")
+    assert child.message_id == f"<{child.id}.{event.id.hex}@library.example>"
+    assert child.attempts == 0
+
+
+def test_two_recipients_of_one_letter_get_two_messages(
+    a_loan, a_member, owed, monkeypatch
+):
+    both = [a_member(), a_member()]
+    shared = dataclasses.replace(loan_receipt, recipients=lambda event: both + both)
+    monkeypatch.setattr(letters, "letters", lambda: (shared,))
+    a_loan(member_id=both[0])
+
+    children = owed()
+
+    assert {each.recipient for each in children} == {str(each) for each in both}
+    assert len({each.message_id for each in children}) == len(children) == 2
+
+
+def test_a_second_expansion_owes_nothing_more(a_loan, owed):
+    a_loan()
+    before = list(owed().values_list("id", "message_id"))
+
+    again = [
+        letters.deliver(each) for each in Delivery.objects.filter(channel="letters")
+    ]
+
+    assert again == [DELIVERED, DELIVERED]
+    assert list(owed().values_list("id", "message_id")) == before
+
+
+@pytest.mark.parametrize("routed", [True, False])
+def test_a_letter_this_process_does_not_have_waits_only_while_it_is_routed(
+    a_loan, owed, monkeypatch, routed
+):
+    a_loan()
+    child = owed().get(destination="loan_receipt")
+    Route.objects.filter(destination="loan_receipt").update(active=routed)
+    monkeypatch.setattr(letters, "letters", lambda: ())
+
+    outcome = letters.deliver(child)
+
+    assert outcome.name == "letter_unknown"
+    assert (outcome.final, outcome.charged) == (not routed, not routed)
+
+
+def test_every_letter_has_one_route_and_the_e_mails_have_none(db):
+    routes.sync()
+
+    found = Route.objects.filter(channel__in=["letters", "emails"])
+
+    assert sorted(found.values_list("destination", "event_type", "ordered")) == [
+        ("loan_receipt", "book.borrowed", False),
+        ("return_receipt", "book.returned", False),
+        ("welcome", "user.registered", False),
+    ]
+
+
+def test_a_member_may_mute_every_kind_that_is_not_mandatory(db, a_member, now):
+    kinds = letters.optional_kinds()
+
+    assert kinds == ("loan_receipt", "return_receipt")
+    with pytest.raises(InvalidMember):
+        preferences.change_preferences(member_id=a_member(), muted=["welcome"], now=now)
+
+
+def test_two_letters_of_one_name_are_found_at_start(monkeypatch):
+    namesake = dataclasses.replace(return_receipt, name="loan_receipt")
+    monkeypatch.setattr(letters, "letters", lambda: (loan_receipt, namesake))
+
+    found = [each.id for each in checks._letter_names()]
+
+    assert found == ["outbox.E004"]
+
+
+def test_a_letter_imported_by_a_second_module_is_still_one_letter(monkeypatch):
+    monkeypatch.setattr(members_letters, "loan_receipt", loan_receipt, raising=False)
+
+    found = letters.letters.__wrapped__()
+
+    assert found.count(loan_receipt) == 1

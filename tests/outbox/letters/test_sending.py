@@ -1,0 +1,383 @@
+"""From a loan to the post office, and what its answers mean."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+
+from library.members import preferences
+from library.members.models import User
+from outbox.channels import emails, smtp
+from outbox.models import Attempt, Status
+
+from .conftest import HANG_UP, send_to
+
+
+def outcomes(child):
+    """Return the names of all attempts, in order."""
+    return list(child.tries.order_by("id").values_list("outcome", flat=True))
+
+
+def everything_written_down(child):
+    """Return all that is kept of a delivery and its attempts, as one text."""
+    child.refresh_from_db()
+    tries = Attempt.objects.filter(delivery=child).values_list("answer", "outcome")
+    return f"{child.error} {list(tries)} {child.recipient}".lower()
+
+
+def test_a_borrower_gets_a_receipt(receipt, deliver, post_office):
+    child = receipt(first_name="Gʻofur", last_name="Gʻulom")
+
+    deliver()
+
+    [message] = post_office.messages()
+    child.refresh_from_db()
+    assert child.status == Status.DELIVERED
+    assert message["To"] == "Gʻofur Gʻulom <aziza@example.org>"
+    assert message["From"] == "Kutubxona <desk@library.example>"
+    assert message["Subject"] == "You borrowed “Oʻtkan kunlar”"
+    assert message["Message-ID"] == child.message_id
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert "Oʻtkan kunlar" in message.get_body("plain").get_content()
+    assert "<strong>" in message.get_body("html").get_content()
+
+
+def test_a_letter_comes_in_the_language_of_its_reader(receipt, deliver, post_office):
+    receipt(language="uz")
+
+    deliver()
+
+    [message] = post_office.messages()
+    assert message["Subject"] == "Siz “Oʻtkan kunlar” kitobini oldingiz"
+
+
+@pytest.mark.parametrize(
+    "name", ["Karimov, Olim", '"Olim" <x@evil.example>', "Ў" * 150]
+)
+def test_an_unusual_name_stays_a_name(receipt, deliver, post_office, name):
+    receipt(first_name=name)
+
+    deliver()
+
+    [message] = post_office.messages()
+    [mailbox] = message["To"].addresses
+    assert mailbox.addr_spec == "aziza@example.org"
+    assert mailbox.display_name == name
+
+
+def test_an_address_under_an_uzbek_domain_is_reached(receipt, deliver, post_office):
+    child = receipt(email="aziza@kutubxonaʻ.example")
+
+    deliver()
+
+    [message] = post_office.messages()
+    assert outcomes(child) == ["delivered"]
+    assert message["To"].addresses[0].domain.startswith("xn--")
+
+
+def test_a_drop_after_the_final_dot_sends_the_same_message_again(
+    receipt, deliver, post_office
+):
+    child = receipt()
+    post_office.at_data = [HANG_UP]
+
+    deliver()
+    deliver()
+
+    child.refresh_from_db()
+    sent = [message["Message-ID"] for message in post_office.messages()]
+    assert sent == [child.message_id, child.message_id]
+    assert outcomes(child) == ["SMTPServerDisconnected", "delivered"]
+    assert child.status == Status.DELIVERED
+
+
+def test_nothing_is_sent_twice_within_one_attempt(receipt, deliver, post_office):
+    receipt()
+    post_office.at_data = [HANG_UP]
+
+    deliver()
+
+    assert len(post_office.received) == 1
+
+
+@pytest.mark.parametrize(("answer", "ends"), [("499", False), ("500", True)])
+def test_a_mailbox_may_be_refused_for_now_or_for_good(
+    receipt, deliver, post_office, answer, ends
+):
+    child = receipt()
+    post_office.at_rcpt = f"{answer} no"
+
+    deliver()
+
+    child.refresh_from_db()
+    assert outcomes(child) == ["refused" if ends else "put_off"]
+    assert child.status == (Status.DEAD if ends else Status.PENDING)
+    assert post_office.received == []
+
+
+@pytest.mark.parametrize(("answer", "ends"), [("451", False), ("554", True)])
+def test_a_letter_may_be_refused_for_now_or_for_good(
+    receipt, deliver, post_office, answer, ends
+):
+    child = receipt()
+    post_office.at_data = [f"{answer} no"]
+
+    deliver()
+
+    child.refresh_from_db()
+    assert outcomes(child) == ["refused" if ends else "put_off"]
+    assert child.status == (Status.DEAD if ends else Status.PENDING)
+
+
+def test_a_letter_put_off_is_delivered_later(receipt, deliver, post_office):
+    child = receipt()
+    post_office.at_data = ["450 4.2.0 greylisted"]
+
+    deliver()
+    deliver()
+
+    assert outcomes(child) == ["put_off", "delivered"]
+
+
+def test_a_refusal_of_our_own_address_ends_no_letter(receipt, deliver, post_office):
+    child = receipt()
+    post_office.at_mail = "550 5.7.1 you may not send"
+
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.PENDING
+    assert outcomes(child) == ["put_off"]
+
+
+def test_one_refused_letter_does_not_stop_the_next(
+    receipt, a_loan, owed, deliver, post_office
+):
+    refused = receipt()
+    a_loan()
+    owed()
+    post_office.at_data = ["554 no"]
+
+    deliver()
+
+    refused.refresh_from_db()
+    rest = owed().exclude(id=refused.id)
+    assert refused.status == Status.DEAD
+    assert {each.status for each in rest} == {Status.DELIVERED}
+    assert len(post_office.callers) == 2  # after a failure, a fresh connection
+
+
+def test_no_name_and_no_address_is_written_down(receipt, deliver, post_office):
+    child = receipt(first_name="Aziza", last_name="Karimova")
+    post_office.at_rcpt = (
+        "550 5.1.1 <Aziza@Example.org>: KARIMOVA has no mailbox aziza at example.org"
+    )
+
+    deliver()
+
+    kept = everything_written_down(child)
+    assert "550 5.1.1" in kept
+    assert "has no mailbox" in kept
+    for personal in ("aziza", "karimova", "example.org", "@"):
+        assert personal not in kept
+
+
+def test_a_fault_of_ours_tells_no_name_either(
+    receipt, deliver, post_office, monkeypatch, caplog
+):
+    child = receipt(first_name="Aziza")
+
+    told = "no words for Aziza <aziza@example.org>"
+
+    def failing(*args):
+        raise LookupError(told)
+
+    monkeypatch.setattr(emails, "render_to_string", failing)
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.PENDING
+    assert outcomes(child) == ["LookupError"]
+    assert "aziza" not in everything_written_down(child) + caplog.text.lower()
+    assert "failing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        {"first_name": "Aziza\nBcc: all@example.org"},
+        {"last_name": "Karimova\rX: y"},
+        {"email": "aziza@example.org\nBcc: all@example.org"},
+        {"email": '"a\x01b"@example.org'},
+        {"email": "all@example.org, aziza@example.org"},
+        {"email": "nowhere"},
+    ],
+)
+def test_what_would_break_a_header_is_never_sent(receipt, deliver, post_office, person):
+    child = receipt(**person)
+
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.DEAD
+    assert child.error == "bad_header: "
+    assert post_office.callers == []
+
+
+@pytest.mark.parametrize("erased", [True, False])
+def test_somebody_without_an_address_gets_nothing(
+    receipt, deliver, post_office, erased
+):
+    child = receipt(email="")
+    if erased:
+        User.objects.get(username="aziza").delete()
+
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.DEAD
+    assert child.error == "no_address: "
+    assert post_office.callers == []
+
+
+def test_a_muted_letter_is_not_sent_even_if_owed_before(
+    receipt, deliver, post_office, now
+):
+    child = receipt()
+    preferences.change_preferences(
+        member_id=child.recipient, muted=["loan_receipt"], now=now
+    )
+
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.DELIVERED
+    assert outcomes(child) == ["not_wanted"]
+    assert post_office.callers == []
+
+
+def test_a_mandatory_letter_is_sent_to_those_who_muted_it(
+    a_member, owed, deliver, post_office, settings
+):
+    a_member()
+    child = owed().get()
+    settings.OUTBOX = {**settings.OUTBOX, "ADDRESSES": f"{__name__}.mutes_all"}
+
+    deliver()
+
+    assert outcomes(child) == ["delivered"]
+
+
+def mutes_all(recipient):
+    """Return somebody who wants no welcome."""
+    return emails.Address(
+        email="a@example.org", name="A", language="en", muted=frozenset({"welcome"})
+    )
+
+
+def test_letters_share_one_connection(receipt, a_loan, owed, deliver, post_office):
+    receipt()
+    a_loan()
+    owed()
+
+    deliver()
+
+    assert len(post_office.received) == 3
+    assert len(post_office.callers) == 1
+
+
+def test_a_connection_is_not_kept_for_ever(
+    receipt, deliver, post_office, monkeypatch, a_loan, owed
+):
+    receipt()
+    deliver()
+    monkeypatch.setattr(smtp, "LONGEST_KEPT", 0)
+    a_loan(member_id=User.objects.get(username="aziza").id)
+    owed()
+
+    deliver()
+
+    assert len(post_office.callers) == 2
+
+
+def test_a_connection_that_broke_meanwhile_is_opened_anew(
+    receipt, deliver, post_office, a_loan, owed
+):
+    receipt()
+    deliver()
+    line = post_office.lines[0]
+    post_office.loop.call_soon_threadsafe(line.transport.abort)
+    a_loan(member_id=User.objects.get(username="aziza").id)
+    child = owed().latest("id")
+
+    deliver()
+
+    assert outcomes(child) == ["delivered"]
+    assert len(post_office.callers) == 2
+
+
+def test_a_post_office_that_is_closed_is_tried_again(receipt, deliver, settings):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        send_to(settings, closed.getsockname()[1])
+    child = receipt()
+
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.PENDING
+    assert outcomes(child) == ["ConnectionRefusedError"]
+
+
+@pytest.mark.parametrize("greeting", [b"", b"220 ready\r\n"], ids=["silent", "greets"])
+def test_a_dripping_post_office_is_left_at_the_deadline(
+    receipt, deliver, settings, monkeypatch, greeting
+):
+    monkeypatch.setattr(emails, "DEADLINE", 0.5)
+    child = receipt()
+
+    with dripping(greeting) as port:
+        send_to(settings, port)
+        started = time.monotonic()
+        deliver()
+        took = time.monotonic() - started
+
+    child.refresh_from_db()
+    assert outcomes(child) == ["deadline"]
+    assert child.status == Status.PENDING
+    assert 0.5 <= took < 5
+
+
+@contextlib.contextmanager
+def dripping(greeting):
+    """Answer with a byte every 50 ms: each single wait is short, all are endless."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(10)
+
+    def drip():
+        with contextlib.suppress(OSError), server.accept()[0] as caller:
+            caller.sendall(greeting)
+            while True:
+                caller.sendall(b"2")
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        smtp.hang_up()
+        thread.join()
+        server.close()
+
+
+def test_other_backends_are_used_as_they_are(receipt, deliver, mailoutbox):
+    child = receipt()
+
+    deliver()
+
+    assert outcomes(child) == ["delivered"]
+    assert [message.to for message in mailoutbox] == [["aziza <aziza@example.org>"]]

@@ -1,0 +1,98 @@
+"""What a letter says: each in both languages, as text and as HTML."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from library.lending import loans
+from library.members.rules import LANGUAGES
+from outbox.channels import emails, letters
+from outbox.channels.emails import Address
+
+
+@pytest.fixture
+def composed(a_loan, a_book, a_copy, owed, now):
+    """Lend and take back a book; return each letter, written for this address."""
+
+    def make(title="Oʻtkan kunlar", **address):
+        loan = a_loan(copy_id=a_copy(book_id=a_book(title=title)))
+        loans.return_copy(copy_id=loan.copy_id, now=now + timedelta(days=1))
+        given = {"email": "a@example.org", "name": "Aziza", "language": "en"} | address
+        return {
+            each.destination: emails.compose(
+                letters.named(each.destination), each, Address(**given)
+            )
+            for each in owed()
+        }
+
+    return make
+
+
+def html_of(message):
+    """Return the HTML alternative."""
+    return message.alternatives[0].content
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_letter_is_written_in_every_language(composed, language):
+    written = composed(language=language)
+
+    assert set(written) == {letter.name for letter in letters.letters()}
+    for message in written.values():
+        assert message.subject
+        assert "Aziza" in message.body
+        assert f'<html lang="{language}">' in html_of(message)
+
+
+def test_a_receipt_in_english(composed):
+    message = composed(language="en")["loan_receipt"]
+
+    assert message.subject == "You borrowed “Oʻtkan kunlar”"
+    assert message.body == (
+        "Hello Aziza,\n\n"
+        "you borrowed “Oʻtkan kunlar”. Please return it by 30 March 2026.\n\n"
+        "Enjoy reading!\n"
+    )
+    assert "<strong>30 March 2026</strong>" in html_of(message)
+
+
+def test_a_receipt_in_uzbek(composed):
+    message = composed(language="uz")["loan_receipt"]
+
+    assert message.subject == "Siz “Oʻtkan kunlar” kitobini oldingiz"
+    assert message.body == (
+        "Assalomu alaykum, Aziza!\n\n"
+        "Siz “Oʻtkan kunlar” kitobini oldingiz. "
+        "Iltimos, uni 30-mart, 2026-yilgacha qaytaring.\n\n"
+        "Mutolaangiz maroqli oʻtsin!\n"
+    )
+
+
+def test_the_return_is_dated_when_the_copy_came_back(composed):
+    message = composed(language="uz")["return_receipt"]
+
+    assert "3-mart, 2026-yil kuni qaytarildi" in message.body
+
+
+@pytest.mark.parametrize("title", ["<b>Bold</b> & “brave”", "1 < 2 > 0", "</title><p>"])
+def test_a_title_is_text_and_never_markup(composed, title):
+    message = composed(title=title)["loan_receipt"]
+
+    assert title in message.body
+    assert message.subject == f"You borrowed “{title}”"
+    assert "<b>" not in html_of(message)
+    assert html_of(message).count("<p>") == 3
+
+
+def test_a_title_of_two_lines_makes_one_subject(composed):
+    message = composed(title="Oʻtkan\r\nBcc: all@example.org")["loan_receipt"]
+
+    assert message.subject == "You borrowed “Oʻtkan Bcc: all@example.org”"
+
+
+def test_a_letter_says_that_a_machine_wrote_it(composed):
+    message = composed()["loan_receipt"].message()
+
+    assert message["Auto-Submitted"] == "auto-generated"
