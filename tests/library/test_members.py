@@ -96,12 +96,12 @@ def test_two_at_once_under_one_name_make_one_member(committed_db, now):
 def test_preferences_that_are_not_named_stay(db, a_member, now):
     member_id = a_member()
     change_preferences(member_id=member_id, language="uz", now=now)
-    change_preferences(member_id=member_id, muted=["welcome"], now=now)
+    change_preferences(member_id=member_id, muted=["loan_receipt"], now=now)
 
     member = Member.objects.get()
     assert (member.language, member.muted, member.category) == (
         "uz",
-        ["welcome"],
+        ["loan_receipt"],
         "reader",
     )
 

@@ -19,7 +19,7 @@ HANG_UP = "hang up after the final dot"
 
 
 class PostOffice:
-    """What came in, and what to answer: `at_mail` and `at_rcpt` always, `at_data` once each."""
+    """What came in, and what to answer: each of `at_data` once, the others always."""
 
     def __init__(self):
         self.received = []

@@ -92,6 +92,11 @@ def test_a_title_of_two_lines_makes_one_subject(composed):
     assert message.subject == "You borrowed “Oʻtkan Bcc: all@example.org”"
 
 
+def test_a_title_with_a_control_character_makes_no_letter(composed):
+    with pytest.raises(emails.BadHeader):
+        composed(title="Oʻtkan\x1b[2Jkunlar")
+
+
 def test_a_letter_says_that_a_machine_wrote_it(composed):
     message = composed()["loan_receipt"].message()
 
