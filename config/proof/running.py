@@ -1,9 +1,10 @@
-"""Running a command to its end, as a person would type it, and reading its result."""
+"""Running commands to their end, as a person would type them, and what they wrote."""
 
 from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,28 +34,49 @@ class Ran:
 
 def run(argv: list[str], *, env: dict[str, str], seconds: float) -> Ran:
     """Run a command; one that takes too long is stopped, and has not ended well."""
+    (ran,) = run_together([argv], env=env, seconds=seconds)
+    return ran
+
+
+def run_together(
+    commands: Sequence[list[str]], *, env: dict[str, str], seconds: float
+) -> list[Ran]:
+    """Run several commands at a time; how each ended is said in their order."""
     with tempfile.TemporaryDirectory() as folder:
-        child = Child(
-            name=argv[0],
-            argv=argv,
-            env=env,
-            cwd=CHECKOUT,
-            grace=GRACE,
-            log=Path(folder, "log"),
-        )
-        child.start()
+        children = [
+            Child(
+                name=f"{number}",
+                argv=argv,
+                env=env,
+                cwd=CHECKOUT,
+                grace=GRACE,
+                log=Path(folder, f"{number}.log"),
+            )
+            for number, argv in enumerate(commands)
+        ]
         try:
-            ended = _waited(child, seconds)
+            for child in children:
+                child.start()
+            ended = _waited(children, seconds)
         finally:
-            child.stop()
-        lines = Path(folder, "log").read_text(errors="replace").splitlines()
-    if not ended:
-        lines.append(f"stopped after {seconds:g} s")
-    return Ran(ended and child.ended_well(), lines)
+            for child in children:
+                child.stop()
+        return [_ran(child, None if ended else seconds) for child in children]
 
 
-def _waited(child: Child, seconds: float) -> bool:
+def _waited(children: Sequence[Child], seconds: float) -> bool:
     give_up_at = time.monotonic() + seconds
-    while child.running() and time.monotonic() < give_up_at:
+    while _any_runs(children) and time.monotonic() < give_up_at:
         time.sleep(0.1)
-    return not child.running()
+    return not _any_runs(children)
+
+
+def _any_runs(children: Sequence[Child]) -> bool:
+    return any(child.running() for child in children)
+
+
+def _ran(child: Child, stopped_after: float | None) -> Ran:
+    lines = child.log.read_text(errors="replace").splitlines() if child.log else []
+    if stopped_after is not None and not child.ended_well():
+        lines.append(f"stopped after {stopped_after:g} s")
+    return Ran(child.ended_well(), lines)

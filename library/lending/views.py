@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from library.lending import loans
 from library.lending.models import Loan, LoanQuerySet
-from library.lending.refusals import UnknownLoan
+from library.lending.refusals import AlreadyReturned, UnknownLoan
 from library.lending.shapes import LoanQuery, LoanShown, NewLoan
 from outbox.api import given
 from outbox.api.given import Nothing
@@ -90,6 +90,8 @@ class ReturnLoan(ApiView):
         loan = _find(_seen_by(request), loan_id)
 
         def act() -> Made:
+            if loan.returned_at is not None:
+                raise AlreadyReturned(loan.id)
             loans.return_copy(copy_id=loan.copy_id, loan_id=loan.id, now=timezone.now())
             return Made(loan.id)
 

@@ -28,10 +28,6 @@ class UserForm(UserChangeForm):  # type: ignore[type-arg]
     class Meta(UserChangeForm.Meta):
         model = User
 
-    def clean_card_barcode(self) -> str | None:
-        """Return None for no card: many have none, and the column is unique."""
-        return self.cleaned_data["card_barcode"] or None
-
 
 @admin.register(User)
 class Users(UserAdmin):  # type: ignore[type-arg]

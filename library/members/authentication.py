@@ -21,7 +21,7 @@ class Tokens(TokenAuthentication):  # type: ignore[misc]
 
     def authenticate_credentials(self, token: bytes) -> Any:
         """Return user and token; raise AuthenticationFailed."""
-        if not (token.isalnum() and token.isascii() and len(token) <= LONGEST_TOKEN):
+        if not (token.isalnum() and len(token) <= LONGEST_TOKEN):
             raise AuthenticationFailed("Invalid token.")
         return super().authenticate_credentials(token)
 

@@ -47,8 +47,9 @@ def register_member(
     try:
         with transaction.atomic():
             return user.enrol(now=now, category=category, language=language)
-    except IntegrityError:  # two at once; the check above met neither
-        raise UsernameTaken from None
+    except IntegrityError:
+        _check(user)  # another was first, and is there to be seen now
+        raise
 
 
 @transaction.atomic
