@@ -116,9 +116,13 @@ def test_a_demo_that_ended_well_is_summed_up():
 
 
 def test_what_pytest_found_is_the_figure():
-    ran = Ran(True, ["==== 1 passed in 3.14s ===="])
+    well = Ran(True, ["==== 1 passed in 3.14s ===="])
+    badly = Ran(False, ["==== 1 failed in 2.71s ===="])
 
-    assert machines.finding(ran) == Finding("2000 examples: 1 passed in 3.14s", True)
+    assert machines.finding([well, badly]) == Finding(
+        "2000 examples: 1 passed in 3.14s; 1 failed in 2.71s", False
+    )
+    assert machines.finding([well, well]).holds
 
 
 def test_without_pytest_the_claim_says_what_is_missing(monkeypatch):

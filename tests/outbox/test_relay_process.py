@@ -134,9 +134,7 @@ def test_what_a_killed_relay_held_goes_out_again(a_relay, an_endpoint, httpserve
     ids = {request.headers["webhook-id"] for request, _ in httpserver.log}
     bodies = {request.data for request, _ in httpserver.log}
     assert (len(httpserver.log), len(ids), len(bodies)) == (2, 1, 1)
-    assert list(
-        held.tries.order_by("claim").values_list("outcome", flat=True)
-    ) == [
+    assert list(held.tries.order_by("claim").values_list("outcome", flat=True)) == [
         "lost",
         "ok",
     ]
