@@ -18,7 +18,7 @@ import redis
 from django.db import close_old_connections, connections
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import Middleware, TimeLimit
+from dramatiq.middleware import Middleware, MiddlewareError, TimeLimit
 from dramatiq_postgres import PostgresBroker
 from dramatiq_postgres import init as make_schema
 from psycopg.conninfo import conninfo_to_dict
@@ -100,6 +100,10 @@ class FreshConnections(Middleware):
         connections.close_all()
 
 
+class WouldBeRetried(MiddlewareError):
+    """An actor asks to be tried again. Only this kind of error stops a declaration."""
+
+
 class NoRetries(Middleware):
     """Accept the option `max_retries` from actors, and only with the value 0."""
 
@@ -109,7 +113,7 @@ class NoRetries(Middleware):
 
     def before_declare_actor(self, broker: Any, actor: Any) -> None:
         if actor.options.get("max_retries") != 0:
-            raise TypeError(
+            raise WouldBeRetried(
                 f"Actor {actor.actor_name} must say max_retries=0: a message is a "
                 "nudge, and the database tries again."
             )

@@ -1,0 +1,149 @@
+"""
+What every broker has to do for us, on each one that is there.
+
+The embedded default always runs. RabbitMQ and Redis are found by AMQP_URL and
+REDIS_URL or on their usual port of this machine; one that is absent is skipped, or,
+with REQUIRE_BROKERS=1, fails.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import dramatiq
+import pytest
+from dramatiq.worker import Worker
+
+from config import broker
+
+PATIENCE = 30
+USUAL = {
+    "amqp": ("AMQP_URL", "amqp://guest:guest@127.0.0.1:5672"),
+    "redis": ("REDIS_URL", "redis://127.0.0.1:6379/0"),
+}
+
+
+def url_of(kind, committed_db):
+    if kind == "postgresql":
+        broker.prepare(committed_db)
+        return committed_db
+    variable, usual = USUAL[kind]
+    url = os.environ.get(variable, usual)
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port), timeout=2).close()
+    except OSError:
+        if os.environ.get("REQUIRE_BROKERS") == "1":
+            pytest.fail(f"no {kind} broker at {parts.hostname}:{parts.port}")
+        pytest.skip(f"no {kind} broker; name one in {variable}")
+    return url
+
+
+@pytest.fixture(params=["postgresql", "amqp", "redis"])
+def a_broker(request, committed_db):
+    """A broker of each kind, with a queue that is nobody else's."""
+    made = broker.make_broker(url_of(request.param, committed_db))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def a_worker():
+    started = []
+
+    def start(made):
+        worker = Worker(made, worker_threads=2, worker_timeout=100)
+        started.append(worker)
+        worker.start()
+        return worker
+
+    yield start
+    for worker in started:
+        worker.stop(timeout=10_000)
+
+
+def an_actor(made, function):
+    return dramatiq.actor(
+        function,
+        broker=made,
+        actor_name=f"a{uuid4().hex}",
+        queue_name=f"q{uuid4().hex}",
+        max_retries=0,
+    )
+
+
+def test_a_nudge_wakes_a_worker(a_broker, a_worker):
+    woken = threading.Event()
+    actor = an_actor(a_broker, woken.set)
+    a_worker(a_broker)
+
+    actor.send()
+
+    assert woken.wait(PATIENCE)
+
+
+def test_a_nudge_sent_before_there_is_a_worker_is_kept(a_broker, a_worker):
+    woken = threading.Event()
+    actor = an_actor(a_broker, woken.set)
+
+    actor.send()
+    a_worker(a_broker)
+
+    assert woken.wait(PATIENCE)
+
+
+def test_a_nudge_that_failed_is_not_tried_again(a_broker, a_worker):
+    calls, ended = [], threading.Event()
+
+    def act(name):
+        calls.append(name)
+        if name == "end":
+            ended.set()
+        raise RuntimeError("not today")
+
+    actor = an_actor(a_broker, act)
+    a_worker(a_broker)
+    for name in ("first", "second", "end"):
+        actor.send(name)
+
+    assert ended.wait(PATIENCE)
+    assert sorted(calls) == ["end", "first", "second"]
+
+
+def test_an_actor_that_would_be_retried_is_refused(a_broker):
+    with pytest.raises(broker.WouldBeRetried, match="max_retries=0"):
+        dramatiq.actor(lambda: None, broker=a_broker, actor_name="wrong", max_retries=3)
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    ["postgresql://x@127.0.0.1:{}/x", "amqp://127.0.0.1:{}", "redis://127.0.0.1:{}"],
+)
+def test_making_a_broker_never_connects(scheme):
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        port = black_hole.getsockname()[1]
+        broker.make_broker(scheme.format(port)).close()
+        black_hole.settimeout(0.1)
+
+        with pytest.raises(TimeoutError):
+            black_hole.accept()
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    ["postgresql://x@127.0.0.1:{}/x", "amqp://127.0.0.1:{}", "redis://127.0.0.1:{}"],
+)
+def test_a_dead_broker_fails_and_says_so(scheme):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    made = broker.make_broker(scheme.format(port))
+    actor = an_actor(made, lambda: None)
+
+    with pytest.raises(Exception, match=r".*"):
+        actor.send()
+
+    made.close()
