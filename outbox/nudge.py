@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
+
+PAUSE = 1.0  # seconds after a failure; the sweep comes by as often
 
 Send = Callable[[], object]
 
@@ -52,6 +55,9 @@ class Bell:
             except Exception:  # a dead broker: the sweep delivers
                 self.failures += 1
                 logger.warning("nudge failed; the sweep will deliver", exc_info=True)
+                # A port that refuses does so at once: trying at every commit
+                # would cost requests their processor, and fill the log.
+                time.sleep(PAUSE)
 
 
 _listeners: list[Callable[[], None]] = []

@@ -14,11 +14,12 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
 from outbox import schedule
@@ -94,11 +95,10 @@ def claim(channel: Channel, *, retried_first: bool = False) -> list[Delivery]:
         "lease": LEASE,
         "worker": worker_name(),
     }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_CLAIM.replace("/*order*/", order), values)
-        claimed = {row[0]: row[1] for row in cursor.fetchall()}
+    with transaction.atomic():
+        claimed = list(Delivery.objects.raw(_CLAIM.replace("/*order*/", order), values))
         _note_lost(claimed)
-    return list(Delivery.objects.filter(id__in=claimed).order_by("position", "id"))
+    return sorted(claimed, key=lambda delivery: (delivery.position, delivery.id))
 
 
 def attempt(channel: Channel, delivery: Delivery) -> None:
@@ -199,15 +199,17 @@ def _settled(channel: Channel, delivery: Delivery, outcome: Outcome) -> bool:
     return settle(delivery, due_at=Now() + wait, error=error)
 
 
-def _note_lost(claimed: dict[int, str]) -> None:
+def _note_lost(claimed: Iterable[Delivery]) -> None:
     """Give a claim that was never settled its row: its outcome is not known."""
-    lost = {id_: worker for id_, worker in claimed.items() if worker}
-    if not lost:
-        return
-    rows = Delivery.objects.filter(id__in=lost).values_list("id", "claim")
     Attempt.objects.bulk_create(
-        Attempt(delivery_id=id_, claim=claim - 1, outcome="lost", worker=lost[id_])
-        for id_, claim in rows
+        Attempt(
+            delivery_id=delivery.id,
+            claim=delivery.claim - 1,
+            outcome="lost",
+            worker=worker,
+        )
+        for delivery in claimed
+        if (worker := getattr(delivery, "lost_by", ""))
     )
 
 
@@ -263,5 +265,5 @@ SET claim = d.claim + 1,
     worker = %(worker)s
 FROM chosen
 WHERE d.id = chosen.id
-RETURNING d.id, chosen.worker
+RETURNING d.*, chosen.worker AS lost_by
 """

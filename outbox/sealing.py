@@ -8,6 +8,7 @@ the seal: a sealed secret copied to another row does not open there.
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -21,15 +22,20 @@ KEY_BYTES = 32
 def seal(secret: str, *, about: str) -> bytes:
     """Return the secret sealed for what it is about."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(_key()).encrypt(nonce, secret.encode(), about.encode())
+    sealed = _cipher(settings.SECRET_KEY).encrypt(
+        nonce, secret.encode(), about.encode()
+    )
+    return nonce + sealed
 
 
 def unseal(sealed: bytes, *, about: str) -> str:
     """Return the secret; raise `cryptography.exceptions.InvalidTag` if tampered."""
     nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-    return AESGCM(_key()).decrypt(nonce, body, about.encode()).decode()
+    cipher = _cipher(settings.SECRET_KEY)
+    return cipher.decrypt(nonce, body, about.encode()).decode()
 
 
-def _key() -> bytes:
+@cache
+def _cipher(secret_key: str) -> AESGCM:
     derive = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"outbox.seal")
-    return derive.derive(settings.SECRET_KEY.encode())
+    return AESGCM(derive.derive(secret_key.encode()))
