@@ -29,6 +29,8 @@ class Play:
     arguments: tuple[str, ...] = ()
     broker: str = ""
     kill: bool = True
+    undisturbed: bool = False
+    """Start the relays only when the play is over: it takes times."""
     longest: float = LONGEST
 
 
@@ -55,11 +57,14 @@ def perform(play: Play, show: Show) -> Played:
         stage(supervisor, broker=play.broker) as here,
         here.connect() as connection,
     ):
+        player = here.command(play.command, str(here.folder), *play.arguments)
+        if play.undisturbed and not supervisor.run_once(player):
+            here.fail(f"{play.command} failed")
         show.say("database and receivers are there, the relays start")
         here.start_relays()
         killer = Killer(here, connection) if play.kill else None
-        player = here.command(play.command, str(here.folder), *play.arguments)
-        player.start()
+        if not play.undisturbed:
+            player.start()
         watch = Watch(here, connection, show, killer, ends=started + play.longest)
         try:
             watch.until_all_is_out(player)

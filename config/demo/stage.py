@@ -69,7 +69,9 @@ class Stage:
 
     def command(self, *argv: str) -> Child:
         """Return a child that runs a command of `manage.py` here."""
-        child = machine.command(argv[0], *argv, env=self.environment())
+        # The audience need not read that a broker is away: that is counted.
+        env = self.environment() | {"LOG_LEVEL": "ERROR"}
+        child = machine.command(argv[0], *argv, env=env)
         child.say = self.supervisor.say
         return child
 

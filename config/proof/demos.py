@@ -63,13 +63,14 @@ def summary(figures: dict[str, Any]) -> str:
     )
 
 
-def scene(name: str, *, broker: str = "") -> Played:
+def scene(name: str, *, broker: str = "", undisturbed: bool = False) -> Played:
     """Play a small scene, without killing anybody."""
     play = Play(
         command="demo_scene",
         arguments=(name,),
         broker=broker,
         kill=False,
+        undisturbed=undisturbed,
         longest=LONGEST_SCENE,
     )
     with Show() as show:

@@ -23,7 +23,7 @@ from library.members.preferences import change_preferences
 from outbox.context import acting
 
 TIMES = 20
-TIMED = 300
+TIMED = 150
 WARMING_UP = 20
 
 
