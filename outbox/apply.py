@@ -45,6 +45,16 @@ def insert(fold: Fold, rows: Iterable[Row], *, batch_size: int = 1000) -> None:
     )
 
 
+def delete(rows: models.QuerySet[Any]) -> None:
+    """
+    Delete folded rows, and nothing that refers to them.
+
+    Django's own way would take along, by `on_delete=CASCADE`, what people wrote in
+    other tables. Foreign keys are checked at commit, when the rows are there again.
+    """
+    rows._raw_delete(rows.db)
+
+
 def written(fold: Fold) -> models.QuerySet[Any]:
     """Return a query set that may write a folded table: for folding alone."""
     return models.QuerySet(fold.model)
@@ -59,7 +69,7 @@ def _apply(fold: Fold, keys: set[Key], events: Sequence[DomainEvent]) -> None:
     # loan per copy) is checked at once and must see the old row gone first.
     gone = [key for key, row in rows.items() if row is None and key in before]
     if gone:
-        _with_keys(fold, gone).delete()
+        delete(_with_keys(fold, gone))
     for key, row in rows.items():
         if row is not None and key in before:
             _update(fold, key, before[key], row)

@@ -109,6 +109,8 @@ def decode(event_type: str, version: int, data: dict[str, Any]) -> DomainEvent:
     while version < event_class.schema_version:
         data = upcasts()[event_type, version](data)
         version += 1
+    if version > event_class.schema_version:
+        raise UnknownEventType(f"{event_type} version {version}")
     readers = _readers(event_class)
     return event_class(**{name: readers[name](value) for name, value in data.items()})
 

@@ -66,7 +66,7 @@ def record(
     rows = Event.objects.bulk_create(_rows(events, encoded, cause))
     Published.objects.bulk_create([_outbox_row(row) for row in rows])
     cause.recorded.extend(row.id for row in rows)
-    transaction.on_commit(nudge.work_waiting)
+    transaction.on_commit(nudge.work_waiting, robust=True)
     return [_recorded(row, event) for row, event in zip(rows, events, strict=True)]
 
 

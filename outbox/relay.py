@@ -14,17 +14,25 @@ import os
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import F
 
 from outbox import schedule
 from outbox.channels.contract import Channel, Outcome
-from outbox.errors import Fenced
+from outbox.errors import Fenced, UnknownEventType
 from outbox.models import Attempt, Delivery, Now, Status
 
 logger = logging.getLogger(__name__)
@@ -32,6 +40,9 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=schedule.LEASE)
 OURS_AGAIN = timedelta(seconds=5)
 LONGEST_DRAIN = 5.0
+SPENT = "lost: none of its attempts came back with an outcome"
+LOST_CONNECTION = ("08", "57P")
+MAY_PASS = ("40", "55P03")  # deadlocks and the like; a lock waited for too long
 
 stopping = threading.Event()
 """Set when this process is to end: what is claimed but not begun is given back."""
@@ -53,6 +64,10 @@ class Lease:
         return self.ends - time.monotonic() > seconds
 
 
+_under_way: dict[int, Lease] = {}
+"""The lease of each thread's attempt."""
+
+
 def worker_name() -> str:
     """Return who is working: host, process and thread."""
     return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"[:100]
@@ -72,10 +87,16 @@ def deliver_batch(channel: Channel, *, retried_first: bool = False) -> int:
     lease = Lease.starting_now()
     batch = claim(channel, retried_first=retried_first)
     for delivery in batch:
-        if lease.covers(channel.DEADLINE) and not stopping.is_set():
-            attempt(channel, delivery)
-        else:
-            release(delivery, timedelta(0))
+        try:
+            if lease.covers(channel.DEADLINE) and not stopping.is_set():
+                _under_way[threading.get_ident()] = lease
+                attempt(channel, delivery)
+            else:
+                release(delivery, timedelta(0))
+        except DatabaseError:
+            logger.exception("no outcome could be written for %s", delivery)
+        finally:
+            _under_way.pop(threading.get_ident(), None)
     return len(batch)
 
 
@@ -83,9 +104,10 @@ def claim(channel: Channel, *, retried_first: bool = False) -> list[Delivery]:
     """
     Claim what is due, and commit, before anything is done about it.
 
-    Each destination has a share of its own, so a dead one slows no other. A
-    delivery whose last claim was never settled goes alone: if it is poison,
-    it takes nothing else with it.
+    Each destination has a share of its own and they take turns, so that a dead one
+    does not fill the batch. A delivery whose last claim was never settled goes
+    alone: if it is poison, it takes nothing else with it. One that has lost all its
+    attempts this way is dead.
     """
     order = "DESC" if retried_first else "ASC"
     values: dict[str, Any] = {
@@ -98,7 +120,21 @@ def claim(channel: Channel, *, retried_first: bool = False) -> list[Delivery]:
     with transaction.atomic():
         claimed = list(Delivery.objects.raw(_CLAIM.replace("/*order*/", order), values))
         _note_lost(claimed)
-    return sorted(claimed, key=lambda delivery: (delivery.position, delivery.id))
+        spent = [each for each in claimed if each.attempts > _limit(channel)]
+        for each in spent:
+            settle(each, status=Status.DEAD, error=SPENT, finished_at=Now())
+    due = [each for each in claimed if each not in spent]
+    return sorted(due, key=lambda each: (getattr(each, "turn", 0), each.position))
+
+
+def overdue() -> bool:
+    """
+    Tell whether an attempt of this process has outlived its lease.
+
+    Nothing can end such an attempt but the end of the process; the delivery has
+    been charged, and a receiver that loops for ever is dead after its last one.
+    """
+    return any(not lease.covers(0) for lease in list(_under_way.values()))
 
 
 def attempt(channel: Channel, delivery: Delivery) -> None:
@@ -160,15 +196,43 @@ def _try(channel: Channel, delivery: Delivery, started: float) -> None:
 
 
 def _failure(error: Exception) -> Outcome:
-    ours = isinstance(error, OperationalError | InterfaceError)
-    if not ours:
-        logger.warning("attempt failed", exc_info=error)
+    """
+    Return what an exception means: its kind and place, never its words.
+
+    A receiver is handed people's rows, and what it raises may quote them.
+    """
+    trace = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(trace[-1].filename).name}:{trace[-1].lineno}" if trace else ""
+    logger.warning(
+        "attempt failed: %s at\n%s",
+        type(error).__name__,
+        "".join(traceback.format_list(trace)),
+    )
     return Outcome(
         delivered=False,
         name=type(error).__name__[:40],
-        charged=not ours,
-        answer=str(error)[:500],
+        charged=not _is_ours(error),
+        answer=" ".join(filter(None, [f"at {place}", _sqlstate(error)])),
     )
+
+
+def _is_ours(error: Exception) -> bool:
+    """Tell a failure of our own, which costs the delivery no attempt."""
+    if isinstance(error, UnknownEventType | InterfaceError):
+        return True  # code that is older than the event; no connection
+    state = _sqlstate(error)
+    if isinstance(error, OperationalError) and not state:
+        return True  # the server did not even answer
+    return state.startswith((*LOST_CONNECTION, *MAY_PASS))
+
+
+def _sqlstate(error: Exception) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
+def _limit(channel: Channel) -> int:
+    """Return how many attempts a delivery has: the first, and the retries."""
+    return len(channel.RETRIES) + 1
 
 
 def _conclude(
@@ -222,7 +286,8 @@ def _note_lost(claimed: Iterable[Delivery]) -> None:
 
 
 # The first part walks the index from destination to destination; the second
-# takes each one's share of what is due, lanes permitting.
+# takes each one's share of what is due, lanes permitting. Everyone's first comes
+# before anyone's second: a destination with much to be told waits for the others.
 _CLAIM = """
 WITH RECURSIVE destinations AS (
     (SELECT destination FROM outbox_delivery
@@ -237,7 +302,10 @@ WITH RECURSIVE destinations AS (
     )
     FROM destinations t WHERE t.destination IS NOT NULL
 ), due AS MATERIALIZED (
-    SELECT d.id, d.worker, d.retried, d.due_at
+    SELECT d.id, d.worker, d.retried, d.due_at,
+        row_number() OVER (
+            PARTITION BY t.destination ORDER BY d.retried /*order*/, d.due_at, d.id
+        ) AS turn
     FROM destinations t
     CROSS JOIN LATERAL (
         SELECT d.id, d.worker, d.due_at, least(d.attempts, 1) AS retried
@@ -261,9 +329,9 @@ WITH RECURSIVE destinations AS (
 ), alone AS (
     SELECT id FROM due WHERE worker <> '' ORDER BY id LIMIT 1
 ), chosen AS (
-    SELECT id, worker FROM due
+    SELECT id, worker, turn FROM due
     WHERE NOT EXISTS (SELECT FROM alone) OR id = (SELECT id FROM alone)
-    ORDER BY retried /*order*/, due_at, id
+    ORDER BY turn, retried /*order*/, due_at, id
     LIMIT %(batch)s
 )
 UPDATE outbox_delivery d
@@ -273,5 +341,5 @@ SET claim = d.claim + 1,
     worker = %(worker)s
 FROM chosen
 WHERE d.id = chosen.id
-RETURNING d.*, chosen.worker AS lost_by
+RETURNING d.*, chosen.worker AS lost_by, chosen.turn
 """

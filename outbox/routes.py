@@ -18,12 +18,13 @@ def sync() -> None:
 @transaction.atomic
 def sync_channel(channel: Channel) -> None:
     """Add what is new, switch off what is gone. Nothing is ever deleted."""
-    wanted = {
-        (route.event_type, route.destination): route for route in channel.routes()
-    }
+    # What is there is read first: an endpoint made meanwhile is then no "gone" one.
     there = {
         (route.event_type, route.destination): route
         for route in Route.objects.select_for_update().filter(channel=channel.NAME)
+    }
+    wanted = {
+        (route.event_type, route.destination): route for route in channel.routes()
     }
     gone = [route.pk for key, route in there.items() if key not in wanted]
     Route.objects.filter(pk__in=gone, active=True).update(active=False)

@@ -48,26 +48,28 @@ def sequence_all() -> int:
 
 _PATIENCE = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
 
+# Chosen in the order they are placed in: by the last event of the transaction. Of
+# two transactions on one stream, the one that had it first committed first, and its
+# last number is the smaller; its first number need not be.
+#
 # One event type may set off receivers that record events of their own; those
 # named in `caused_by` are skipped, so that no receiver can set itself off.
 _SEQUENCE = """
 WITH waiting AS MATERIALIZED (
-    SELECT e.seq, e.id, e.xact, e.type, e.stream, e.metadata, e.recorded_at
+    SELECT e.seq, e.id, e.xact, e.type, e.stream, e.metadata, e.recorded_at,
+        max(e.seq) OVER (PARTITION BY e.xact) AS last_seq
     FROM published p
     JOIN outbox_event e ON e.id = p.id
     WHERE p.status = 1
 ), chosen AS (
     SELECT DISTINCT xact FROM (
-        SELECT xact FROM waiting ORDER BY seq
+        SELECT xact FROM waiting ORDER BY last_seq, seq
         LIMIT greatest(%(size)s, (SELECT count(*) / 8 FROM waiting))
     ) AS oldest
 ), batch AS (
-    SELECT w.*,
-        max(w.seq) OVER whole AS last_seq,
-        max(w.recorded_at) OVER whole AS known_at
+    SELECT w.*, max(w.recorded_at) OVER (PARTITION BY w.xact) AS known_at
     FROM waiting w
     JOIN chosen USING (xact)
-    WINDOW whole AS (PARTITION BY w.xact)
 ), ended AS (
     SELECT coalesce(max(position), 0) AS position, max(known_at) AS known_at
     FROM outbox_position

@@ -15,6 +15,7 @@ from django.db import DataError, Error, IntegrityError, transaction
 
 from outbox import log
 from outbox.apply import apply
+from outbox.errors import UnknownEventType
 from outbox.folds import Fold
 from outbox.models import Position
 from projections import registry
@@ -38,7 +39,7 @@ def catch_up_all() -> int:
     for fold in registry.read_models().values():
         try:
             total += _to_the_end(fold)
-        except Error as pause:
+        except (Error, UnknownEventType) as pause:
             pauses.append(pause)
     if pauses:
         raise ExceptionGroup("projections could not read on", pauses)
@@ -93,9 +94,10 @@ def _fold_next(fold: Fold, checkpoint: Checkpoint, limit: int) -> Exception | No
 
 
 def _is_pause(error: Exception) -> bool:
-    """Tell a fault of the database from values that no row can hold."""
-    return isinstance(error, Error) and not isinstance(
-        error, DataError | IntegrityError
+    """Tell what passes from values that no row can hold."""
+    # A type that only newer code knows waits for that code; so does a database.
+    return isinstance(error, UnknownEventType) or (
+        isinstance(error, Error) and not isinstance(error, DataError | IntegrityError)
     )
 
 

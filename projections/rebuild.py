@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from outbox import gate, sequencer
-from outbox.apply import insert, written
+from outbox.apply import delete, insert, written
 from outbox.folds import Fold, domain_folds
 from projections import registry
 from projections.models import Checkpoint
@@ -84,7 +84,7 @@ def _rebuilt(name: str, replay: Replay, started: float) -> Rebuilt:
 def _replace(replay: Replay) -> int:
     """Write the rows in the place of those there are; return how many."""
     for fold in reversed(replay.folds):
-        written(fold).delete()
+        delete(written(fold))
     count = 0
     for fold in replay.folds:
         rows = replay.rows(fold)

@@ -16,12 +16,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
+
 from library.catalog import books, rules
 from library.catalog.books import NewBook
 from library.catalog.events import BookCreated
 from library.catalog.models import Book
 from library.catalog.refusals import InvalidIsbn
 from library.catalog.rules import Description
+from library.locks import lock_value
 from library.refusals import Refusal
 
 BATCH = 500
@@ -76,10 +79,12 @@ def _check_columns(names: object) -> None:
         )
 
 
+@transaction.atomic
 def _import_batch(
     batch: Sequence[tuple[int, Row]], source: str, now: datetime, report: Report
 ) -> None:
     """Add a batch's rows in one transaction, and note what became of each."""
+    lock_value("import", source)  # two imports of one file take turns
     fresh = _without_known(
         {_source_key(row, source, line): (line, row) for line, row in batch}
     )

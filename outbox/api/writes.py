@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,7 @@ class Made:
     """What a write made: its id, and a secret that is shown this once."""
 
     id: Any
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Written:
     id: str
     status: int
     event_id: UUID | None
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
     repeated: bool = False
 
     def response(self, data: Any = None) -> Response:

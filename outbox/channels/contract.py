@@ -61,7 +61,8 @@ class Channel(Protocol):
     BATCH: int
     """Deliveries claimed at a time."""
     PER_DESTINATION: int
-    """Claims one destination may hold at a time, over all workers."""
+    """Claims one destination may hold before others get theirs; two that claim at
+    the same moment may both take it."""
 
     def routes(self) -> Iterable[RouteTo]:
         """Return every destination there is, for the table of routes."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
@@ -20,40 +18,13 @@ from outbox.channels.webhooks import channel, endpoints
 from outbox.models import Delivery, Now, Status
 
 PATIENCE = 40
-
-
-@pytest.fixture
-def a_relay(committed_db):
-    """Start relay processes on the test's database; none is left afterwards."""
-    started = []
-
-    def start(*arguments, **environment):
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "relay", *arguments],
-            env={
-                **os.environ,
-                "DATABASE_URL": committed_db,
-                "PLAIN_HTTP_WEBHOOKS": "1",
-                **environment,
-            },
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        assert process.stdout.readline() == "relay: ready\n"
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+pytest_plugins = ["tests.relays"]
 
 
 @pytest.fixture
 def an_endpoint(committed_db, httpserver, settings):
     settings.OUTBOX = {**settings.OUTBOX, "PLAIN_HTTP": True}
-    owner = User.objects.create_user("owner")
+    owner = User.objects.create_user("owner", is_staff=True)
 
     def make(path="/hook"):
         return endpoints.create(

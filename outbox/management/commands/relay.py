@@ -7,6 +7,7 @@ Stops on SIGTERM or SIGINT once the attempts under way have ended.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from argparse import ArgumentParser
@@ -19,11 +20,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from dramatiq.worker import Worker
 
-from outbox import nudge, relay, routes, schedule
+from outbox import nudge, relay, schedule
 from outbox.channels.registry import channels
 from outbox.sweep import Sweep
 
 logger = logging.getLogger(__name__)
+
+LOOK = 1.0  # seconds between looks at the attempts under way
 
 # Less than the lease: a frozen holder is thrown out before it is succeeded.
 LONGEST = int(schedule.WITHIN_LEASE * 1000)
@@ -48,7 +51,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, threads: int, no_broker: bool, **options: Any) -> None:
         """Run until SIGTERM or SIGINT."""
         connection_created.connect(_bound_sessions)
-        routes.sync()
         sweep = Sweep()
         nudge.listen(sweep.wake)
         broker = dramatiq.get_broker()
@@ -63,7 +65,10 @@ class Command(BaseCommand):
         if worker:
             threading.Thread(target=worker.start, daemon=True).start()
         self.stdout.write("relay: ready")
-        relay.stopping.wait()
+        while not relay.stopping.wait(LOOK):
+            if relay.overdue():
+                logger.critical("an attempt has outlived its lease; this relay ends")
+                os._exit(os.EX_SOFTWARE)
 
         longest = max(channel.DEADLINE for channel in channels().values()) + 2
         if worker:

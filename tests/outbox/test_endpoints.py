@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+
+from library.catalog.books import add_book
+from library.members.models import User
+from outbox import relay, sequencer
+from outbox.channels.webhooks import channel, endpoints
+from outbox.models import Delivery, Route, Status
+
+
+@pytest.fixture
+def owner(db):
+    return User.objects.create_user("owner", is_staff=True)
+
+
+@pytest.fixture
+def an_endpoint(owner, httpserver, settings):
+    settings.OUTBOX = {**settings.OUTBOX, "PLAIN_HTTP": True}
+    httpserver.expect_request("/hook").respond_with_data("thanks")
+    made, _ = endpoints.create(
+        owner=owner, url=httpserver.url_for("/hook"), event_types=["book.*"]
+    )
+    return made
+
+
+def tell(now):
+    """Let something happen and deliver it; return the delivery."""
+    add_book(title="T", authors=["A"], now=now)
+    sequencer.sequence_all()
+    relay.deliver_batch(channel)
+    return Delivery.objects.get(channel="webhooks")
+
+
+def test_a_group_of_types_is_told(an_endpoint, now, httpserver):
+    assert tell(now).status == Status.DELIVERED
+    assert len(httpserver.log) == 1
+
+
+@pytest.mark.parametrize(
+    ("patterns", "wanted"),
+    [
+        (["*"], 9),
+        (["book.*"], 5),
+        (["book.borrowed", "book.*"], 5),
+        (["user.registered"], 1),
+    ],
+)
+def test_patterns_stand_for_types(owner, patterns, wanted):
+    made, _ = endpoints.create(
+        owner=owner, url="https://example.org/", event_types=patterns
+    )
+
+    assert len(endpoints.wanted_types(made)) == wanted
+    assert Route.objects.filter(destination=str(made.id)).count() == wanted
+
+
+@pytest.mark.parametrize("pattern", ["", "bo*", "*.created", "book.", "*" * 90 + "x"])
+def test_a_pattern_that_stands_for_nothing_is_refused(owner, pattern):
+    with pytest.raises(endpoints.InvalidEndpoint, match="matches no event type"):
+        endpoints.create(owner=owner, url="https://example.org/", event_types=[pattern])
+
+
+def test_who_may_no_longer_make_an_endpoint_hears_no_more_from_one(
+    an_endpoint, owner, now, httpserver
+):
+    owner.is_staff = False
+    owner.save()
+
+    assert tell(now).error.startswith("owner_not_allowed")
+    assert httpserver.log == []
+    assert list(channel.routes()) == []
+
+
+def test_what_a_removed_endpoint_was_owed_is_not_stuck(an_endpoint, now):
+    add_book(title="T", authors=["A"], now=now)
+    sequencer.sequence_all()
+    endpoints.remove(an_endpoint)
+
+    relay.deliver_batch(channel)
+
+    assert Delivery.objects.get(channel="webhooks").status == Status.DEAD
+
+
+def test_a_paused_endpoint_is_told_nothing(an_endpoint, now, httpserver):
+    add_book(title="T", authors=["A"], now=now)
+    sequencer.sequence_all()
+    endpoints.change(an_endpoint, active=False)
+
+    relay.deliver_batch(channel)
+
+    assert Delivery.objects.get(channel="webhooks").error.startswith(
+        "endpoint_inactive"
+    )
+    assert httpserver.log == []
+    assert not Route.objects.filter(channel="webhooks", active=True).exists()
