@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -99,13 +100,24 @@ def correct_book(
     described = rules.describe(
         title=title, authors=authors, isbn=isbn, language=language, year=year
     )
-    holder = _holders([described.isbn13]).get(described.isbn13, book.id)
-    if described.isbn13 and holder != book.id:
-        raise IsbnTaken(described.isbn13, holder)
+    return _correct(book, described, now)
 
-    updated = BookUpdated(book_id=book.id, updated_at=now, **asdict(described))
-    advance(updated)
-    return updated
+
+@transaction.atomic
+def correct_parts_of_book(*, book_id: UUID, now: datetime, **said: Any) -> BookUpdated:
+    """
+    Correct what is said, by the names of `correct_book`; the rest stays as it is.
+
+    So does a number that an import kept although it does not hold. Raises
+    UnknownBook and what `add_book` raises.
+    """
+    gate.enter()
+    book = Book.objects.lock(book_id)
+    known = {name: getattr(book, name) for name in ("title", "authors", "language")}
+    described = rules.describe(**{**known, "year": book.year, **said})
+    if "isbn" not in said:
+        described = replace(described, isbn13=book.isbn13, isbn_given=book.isbn_given)
+    return _correct(book, described, now)
 
 
 @transaction.atomic
@@ -136,6 +148,16 @@ def withdraw_book(*, book_id: UUID, now: datetime) -> BookDeleted:
     ]
     advance(*removed, deleted)
     return deleted
+
+
+def _correct(book: Book, described: Description, now: datetime) -> BookUpdated:
+    holder = _holders([described.isbn13]).get(described.isbn13, book.id)
+    if described.isbn13 and holder != book.id:
+        raise IsbnTaken(described.isbn13, holder)
+
+    updated = BookUpdated(book_id=book.id, updated_at=now, **asdict(described))
+    advance(updated)
+    return updated
 
 
 def _created(new: NewBook, now: datetime) -> BookCreated:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Func, Q, QuerySet, TextField, Value
@@ -22,7 +21,6 @@ from library.catalog.shapes import (
     CopyShown,
     NewCopy,
 )
-from outbox import gate
 from outbox.api import given
 from outbox.api.views import ApiView, ListView, StaffWrites
 from outbox.api.writes import Made, Written, write
@@ -102,9 +100,7 @@ class OneBook(ApiView):
         said = given.body(request, BookDescription, partial=True)
 
         def act() -> Made:
-            gate.enter()
-            known = _description(Book.objects.lock(book_id))
-            books.correct_book(book_id=book_id, now=timezone.now(), **{**known, **said})
+            books.correct_parts_of_book(book_id=book_id, now=timezone.now(), **said)
             return Made(book_id)
 
         return _book_response(write(request, act))
@@ -204,15 +200,3 @@ def _books(*, title: str = "", author: str = "", isbn: str = "") -> QuerySet[Boo
         digits = isbn.replace("-", "").replace(" ", "")
         rows = rows.filter(Q(isbn13__icontains=digits) | Q(isbn_given__icontains=isbn))
     return rows
-
-
-def _description(book: Book) -> dict[str, Any]:
-    """Return a book's description as an operation takes it."""
-    return {
-        "title": book.title,
-        "authors": book.authors,
-        # A number that never held (an import keeps it) would be refused now.
-        "isbn": book.isbn_given if book.isbn13 else "",
-        "language": book.language,
-        "year": book.year,
-    }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -102,6 +103,18 @@ def test_a_book_is_corrected(db, now):
     )
 
     assert Book.objects.get().title == "Dune II"
+
+
+def test_correcting_a_part_keeps_a_number_that_never_held(db, now):
+    described = replace(
+        rules.describe(title="Dune", authors=["F. H."]), isbn_given="12345678"
+    )
+    (added,) = books.add_books(new=[books.NewBook(described=described)], now=now)
+
+    books.correct_parts_of_book(book_id=added.book_id, title="Dune II", now=now)
+
+    book = Book.objects.get()
+    assert (book.title, book.isbn_given, book.isbn13) == ("Dune II", "12345678", None)
 
 
 def test_a_book_is_not_corrected_to_another_ones_isbn(db, now):
