@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
+from django.db.models.signals import pre_delete
 
 from library.catalog.models import Book, Copy
 from library.lending import loans
@@ -260,3 +261,22 @@ def test_nobody_waits_for_long_after_having_got_in_alone(db):
 def test_the_gate_is_held_by_a_transaction_only(committed_db):
     with pytest.raises(OutsideTransaction):
         gate.enter_alone()
+
+
+def test_a_replay_deletes_nothing_that_refers_to_its_rows(db, a_loan):
+    # Django deletes what has on_delete=CASCADE, other apps' rows too, by collecting
+    # them; it says so to this signal for each row it collects.
+    collected = []
+
+    def note(sender, **kwargs):
+        collected.append(sender)
+
+    a_loan()
+    pre_delete.connect(note)
+    try:
+        replay_domain()
+    finally:
+        pre_delete.disconnect(note)
+
+    assert collected == []
+    assert Loan.objects.count() == 1
