@@ -72,6 +72,15 @@ def test_who_may_no_longer_make_an_endpoint_hears_no_more_from_one(
     assert list(channel.routes()) == []
 
 
+def test_only_staff_may_have_an_endpoint(db):
+    with pytest.raises(endpoints.InvalidEndpoint, match="Only active staff"):
+        endpoints.create(
+            owner=User.objects.create_user("reader"),
+            url="https://example.org/",
+            event_types=["*"],
+        )
+
+
 def test_what_a_removed_endpoint_was_owed_is_not_stuck(an_endpoint, now):
     add_book(title="T", authors=["A"], now=now)
     sequencer.sequence_all()

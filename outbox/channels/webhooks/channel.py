@@ -47,8 +47,7 @@ def deliver(delivery: Delivery) -> Outcome:
         return Outcome(delivered=False, name="endpoint_removed", final=True)
     if not endpoint.active:
         return Outcome(delivered=False, name="endpoint_inactive", final=True)
-    # Facts name members: who may no longer make an endpoint hears no more from one.
-    if not (endpoint.owner.is_active and endpoint.owner.is_staff):
+    if not endpoints.may_own(endpoint.owner):  # any more
         return Outcome(delivered=False, name="owner_not_allowed", final=True)
 
     body = Published.objects.values_list("body", flat=True).get(id=delivery.event_id)

@@ -41,9 +41,15 @@ def create(
     """
     Add an endpoint; return it with its secret, which is shown this once.
 
-    Event types may hold wildcards ("book.*"). Raises InvalidEndpoint for a URL
-    or types that cannot be, and EndpointTaken.
+    Event types may hold wildcards ("book.*"). Raises InvalidEndpoint for an owner,
+    a URL or types that cannot be, and EndpointTaken.
     """
+    if not may_own(owner):
+        raise InvalidEndpoint(
+            "Only active staff may have endpoints: the facts name members. "
+            "Ask a librarian.",
+            field="owner",
+        )
     secret = signing.new_secret()
     endpoint = WebhookEndpoint(
         id=new_id(),
@@ -83,6 +89,11 @@ def remove(endpoint: WebhookEndpoint) -> None:
         active=False
     )
     endpoint.delete()
+
+
+def may_own(user: Any) -> bool:
+    """Tell whether somebody may hear, at an endpoint, of everybody's loans."""
+    return bool(user.is_active and user.is_staff)
 
 
 def secret_of(endpoint: WebhookEndpoint) -> str:

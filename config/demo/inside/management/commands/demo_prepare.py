@@ -33,6 +33,8 @@ class Command(BaseCommand):
         call_command("migrate", run_syncdb=True, interactive=False, verbosity=0)
         registered, _ = Player(folder).register(1)
         owner = User.objects.get(id=registered.member_id)
+        owner.is_staff = True  # nobody else may have endpoints
+        owner.save(update_fields=["is_staff"])
         shown = {}
         for name, types in ENDPOINTS.items():
             endpoint, secret = endpoints.create(
