@@ -15,6 +15,7 @@ ANSWERS = "answers"
 POSTS = "posts"
 HELD = "held"
 LETTERS = "letters"
+IMPORTS = "imports"
 NOTES = "notes"
 
 

@@ -31,13 +31,17 @@ class Answer(NamedTuple):
     event: str
     type: str
     email: str = ""
+    about: str = ""
+    """The id of what it is about: a book, a member, a loan."""
 
 
 class Effect(NamedTuple):
-    """A receiver's effect on an event."""
+    """A receiver's effect: on which event, and what the event told the receiver."""
 
     event: str
     receiver: str
+    type: str
+    about: str
 
 
 class Post(NamedTuple):
@@ -45,6 +49,7 @@ class Post(NamedTuple):
 
     event: str
     endpoint: str
+    type: str
 
 
 class Letter(NamedTuple):
@@ -70,12 +75,12 @@ def owed_for(answers: Iterable[Answer]) -> Owed:
     return Owed(
         recorded=Counter(answer.type for answer in answers),
         effects=frozenset(
-            Effect(answer.event, receiver)
+            Effect(answer.event, receiver, answer.type, answer.about)
             for answer in answers
             for receiver in RECEIVERS.get(answer.type, ())
         ),
         posts=frozenset(
-            Post(answer.event, endpoint)
+            Post(answer.event, endpoint, answer.type)
             for answer in answers
             for endpoint, types in ENDPOINTS.items()
             if answer.type in types or "*" in types

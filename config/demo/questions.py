@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
-from config.demo.owed import Effect
+from config.demo.owed import Effect, Letter, Post
 
 # An attempt whose outcome we do not know: the other side may have had the message.
-AMBIGUOUS = ("lost", "deadline", "reset", "SMTPServerDisconnected")
+AMBIGUOUS = ("lost", "deadline", "reset", "bad_response", "SMTPServerDisconnected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ def claim_on(
 
 def effects(connection: psycopg.Connection[Any]) -> Counter[Effect]:
     """Return how often each receiver has had its effect on each event."""
-    rows = connection.execute("SELECT event_id, receiver FROM demo_effect")
-    return Counter(Effect(event_id.hex, receiver) for event_id, receiver in rows)
+    rows = connection.execute("SELECT event_id, receiver, type, about FROM demo_effect")
+    return Counter(Effect(event_id.hex, *told) for event_id, *told in rows)
 
 
 def events(connection: psycopg.Connection[Any]) -> Counter[str]:
@@ -91,18 +92,31 @@ def positions(connection: psycopg.Connection[Any]) -> tuple[int, int]:
     return row or (0, 0)
 
 
-def ambiguous(connection: psycopg.Connection[Any]) -> Counter[str]:
-    """Return how many ambiguous attempts each channel to the outside has had."""
+def ambiguous(
+    connection: psycopg.Connection[Any], *, endpoints: Mapping[str, str]
+) -> Counter[Post | Letter]:
+    """
+    Return how many ambiguous attempts each message to the outside has had.
+
+    `endpoints` tells the name of each endpoint's id.
+    """
     rows = connection.execute(
         """
-        SELECT d.channel, count(*)
-        FROM outbox_attempt a JOIN outbox_delivery d ON d.id = a.delivery_id
+        SELECT d.channel, d.event_id, e.type, d.destination, u.email
+        FROM outbox_attempt a
+        JOIN outbox_delivery d ON d.id = a.delivery_id
+        JOIN outbox_event e ON e.id = d.event_id
+        LEFT JOIN members_user u ON u.id::text = d.recipient
         WHERE d.channel IN ('webhooks', 'emails') AND a.outcome = ANY(%s)
-        GROUP BY d.channel
         """,
         [list(AMBIGUOUS)],
     )
-    return Counter(dict(rows.fetchall()))
+    return Counter(
+        Post(event_id.hex, endpoints[destination], event_type)
+        if channel == "webhooks"
+        else Letter(event_id.hex, email)
+        for channel, event_id, event_type, destination, email in rows
+    )
 
 
 def pending(connection: psycopg.Connection[Any]) -> list[str]:

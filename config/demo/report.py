@@ -19,7 +19,19 @@ class Arrival:
     same: str
     """What all copies of a message have in common: a body's hash, a Message-ID."""
     wrong: str = ""
-    """What was wrong with its signature."""
+    """What was wrong with it: with its signature, its body or its head."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What became of a file's rows, by a count of our own and by the answer."""
+
+    rows: int
+    added: int
+    known: int
+    rejected: int
+    reason: str = ""
+    """The first row that was rejected, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +44,8 @@ class Seen:
     effects: Counter[Effect]
     posts: Sequence[Arrival]
     letters: Sequence[Arrival]
-    ambiguous: Counter[str]
+    ambiguous: Counter[Post | Letter]
+    imports: Sequence[Import]
     killed_in_flight: int
     seconds: float
 
@@ -43,6 +56,8 @@ class Report:
 
     figures: dict[str, Any]
     problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    """What is as it may be, and worth knowing."""
 
 
 def compare(owed: Owed, seen: Seen, *, kills: int = 1) -> Report:
@@ -52,7 +67,7 @@ def compare(owed: Owed, seen: Seen, *, kills: int = 1) -> Report:
     Fewer kills in flight than `kills` are a problem, too: they prove less.
     """
     posts = Counter(arrival.of for arrival in seen.posts if not arrival.wrong)
-    letters = Counter(arrival.of for arrival in seen.letters)
+    letters = Counter(arrival.of for arrival in seen.letters if not arrival.wrong)
     lost = (
         len(owed.effects - seen.effects.keys())
         + len(owed.posts - posts.keys())
@@ -76,7 +91,12 @@ def compare(owed: Owed, seen: Seen, *, kills: int = 1) -> Report:
     problems = [*_log_problems(owed, seen), *_problems(owed, seen)]
     if seen.killed_in_flight < kills:
         problems.append("no relay was killed with a delivery in its hands")
-    return Report(figures, problems)
+    remarks = [
+        f"{each.rejected} of {each.rows} rows were rejected, first {each.reason}"
+        for each in seen.imports
+        if each.rejected
+    ]
+    return Report(figures, problems, remarks)
 
 
 def _on_the_wire(owed: Collection[Any], arrived: Counter[Any]) -> dict[str, int]:
@@ -100,6 +120,12 @@ def _log_problems(owed: Owed, seen: Seen) -> Iterator[str]:
 
 
 def _problems(owed: Owed, seen: Seen) -> Iterator[str]:
+    for each in seen.imports:
+        if each.rows != each.added + each.known + each.rejected:
+            yield (
+                f"{each.rows} rows in the file, and {each.added} added, "
+                f"{each.known} known, {each.rejected} rejected"
+            )
     yield from _differences("effects", owed.effects, seen.effects)
     doubled = [effect for effect, count in seen.effects.items() if count > 1]
     yield from _some("effects doubled", doubled)
@@ -111,10 +137,10 @@ def _wire_problems(
     channel: str,
     owed: Collection[Post] | Collection[Letter],
     arrivals: Sequence[Arrival],
-    ambiguous: Counter[str],
+    ambiguous: Counter[Post | Letter],
 ) -> Iterator[str]:
     yield from _some(
-        f"{channel} with a wrong signature",
+        f"{channel} that are wrong",
         [f"{arrival.of}: {arrival.wrong}" for arrival in arrivals if arrival.wrong],
     )
     right = [arrival for arrival in arrivals if not arrival.wrong]
@@ -125,12 +151,10 @@ def _wire_problems(
         f"{channel} whose copies differ",
         [of for of, count in versions.items() if count > 1],
     )
-    duplicates = arrived.total() - len(arrived)
-    if duplicates > ambiguous[channel]:
-        yield (
-            f"{channel}: {duplicates} copies too many on the wire, and only "
-            f"{ambiguous[channel]} attempts that were ambiguous"
-        )
+    yield from _some(
+        f"{channel} with more copies than ambiguous attempts excuse",
+        [of for of, copies in arrived.items() if of and copies - 1 > ambiguous[of]],
+    )
 
 
 def _differences(

@@ -8,7 +8,6 @@ the stage is taken down, however that comes about.
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import sys
 import time
@@ -30,11 +29,14 @@ RELAYS = 2
 LEASE = "6"  # seconds; what a killed relay had claimed is taken over this much later
 STARTS_WITHIN = 20.0
 
+# What is set outside for a real library makes no other demo.
 HERE = {
     "DEBUG": "false",
     "EXTRA_APPS": "config.demo.inside",
     "PLAIN_HTTP_WEBHOOKS": "true",
+    "LOAN_DAYS": "28",
     "LOAN_LIMIT": "5",
+    "RELAY_LEASE": LEASE,
     "LOG_LEVEL": "WARNING",
     "PUBLIC_URL": "http://127.0.0.1:8000",
     "LETTERS_FROM": "Kutubxona <library@demo.example>",
@@ -114,7 +116,6 @@ class Stage:
             BROKER_URL=self.broker,
             SECRET_KEY=self.secret_key,
             EMAIL_URL=f"smtp://127.0.0.1:{self.ports['smtp']}",
-            RELAY_LEASE=os.environ.get("RELAY_LEASE", LEASE),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,6 +21,11 @@ class Ran:
 
     well: bool
     lines: list[str]
+
+    @property
+    def text(self) -> str:
+        """All it wrote."""
+        return "\n".join(self.lines)
 
     @property
     def last_line(self) -> str:
@@ -50,6 +56,8 @@ def run_together(
                 env=env,
                 cwd=CHECKOUT,
                 grace=GRACE,
+                # SIGTERM would end pytest without what its fixtures clean up.
+                stop_signal=signal.SIGINT,
                 log=Path(folder, f"{number}.log"),
             )
             for number, argv in enumerate(commands)

@@ -9,20 +9,26 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from dataclasses import replace
+from email.message import Message
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.demo import plan
+from config.demo import plan, world
+from config.demo.inside.acting import rows_in
 from config.demo.owed import Answer, Effect, Letter, Post, owed_for
-from config.demo.report import Arrival, Seen, compare
+from config.demo.report import Arrival, Import, Seen, compare
+from config.demo.stage import Stage
+from config.processes import Supervisor
 from config.state import CHECKOUT
 from outbox import schedule
 from outbox.channels.registry import channels
+from outbox.channels.webhooks import signing
 
 KEYS = [
     *("books", "members", "borrowed", "returned", "events", "positions"),
@@ -54,7 +60,7 @@ def state():
 
 
 def test_the_demo_shows_the_main_job_from_end_to_end():
-    running = demo("--members", "5", "--loans", "8", "--json", RELAY_LEASE="4")
+    running = demo("--members", "5", "--loans", "8", "--json", LOAN_LIMIT="1")
 
     out, err = running.communicate()
 
@@ -145,10 +151,11 @@ def test_a_number_is_shared_out_whole():
 # --- the judgement --------------------------------------------------------------
 
 ANSWERS = (
-    Answer("a" * 32, "book.created"),
-    Answer("b" * 32, "book.borrowed", "reader@demo.example"),
+    Answer("a" * 32, "book.created", about="book-1"),
+    Answer("b" * 32, "book.borrowed", "reader@demo.example", about="loan-1"),
 )
 BORROWED = ANSWERS[1].event
+THANKS = Effect(BORROWED, "thank", "book.borrowed", "loan-1")
 
 
 @pytest.fixture
@@ -167,6 +174,7 @@ def seen(owed):
         posts=[Arrival(post, f"body of {post.event}") for post in owed.posts],
         letters=[Arrival(letter, "<1.b@demo>") for letter in owed.letters],
         ambiguous=Counter(),
+        imports=[],
         killed_in_flight=1,
         seconds=1.25,
     )
@@ -174,14 +182,14 @@ def seen(owed):
 
 def test_what_is_owed_follows_from_the_answers_alone(owed):
     assert owed.effects == {
-        Effect("a" * 32, "count_created"),
-        Effect(BORROWED, "count_borrowed"),
-        Effect(BORROWED, "thank"),
+        Effect("a" * 32, "count_created", "book.created", "book-1"),
+        Effect(BORROWED, "count_borrowed", "book.borrowed", "loan-1"),
+        THANKS,
     }
     assert owed.posts == {
-        Post("a" * 32, "all"),
-        Post(BORROWED, "all"),
-        Post(BORROWED, "loans"),
+        Post("a" * 32, "all", "book.created"),
+        Post(BORROWED, "all", "book.borrowed"),
+        Post(BORROWED, "loans", "book.borrowed"),
     }
     assert owed.letters == {Letter(BORROWED, "reader@demo.example")}
 
@@ -195,7 +203,7 @@ def test_all_as_it_should_be_is_no_problem(owed, seen):
 
 
 def test_a_doubled_effect_is_a_problem(owed, seen):
-    twice = seen.effects + Counter([Effect(BORROWED, "thank")])
+    twice = seen.effects + Counter([THANKS])
 
     report = compare(owed, replace(seen, effects=twice))
 
@@ -204,7 +212,7 @@ def test_a_doubled_effect_is_a_problem(owed, seen):
 
 
 def test_a_lost_effect_is_a_problem(owed, seen):
-    fewer = seen.effects - Counter([Effect(BORROWED, "thank")])
+    fewer = seen.effects - Counter([THANKS])
 
     report = compare(owed, replace(seen, effects=fewer))
 
@@ -220,7 +228,7 @@ def test_a_missing_webhook_is_a_problem(owed, seen):
     assert "1 webhooks lost" in report.problems[0]
 
 
-@pytest.mark.parametrize("stray", [Post("c" * 32, "all"), None])
+@pytest.mark.parametrize("stray", [Post("c" * 32, "all", "book.created"), None])
 def test_an_unexpected_webhook_is_a_problem(owed, seen, stray):
     posts = [*seen.posts, Arrival(stray, "body")]
 
@@ -233,8 +241,9 @@ def test_an_unexpected_webhook_is_a_problem(owed, seen, stray):
 def test_a_double_on_the_wire_needs_an_ambiguous_attempt(
     owed, seen, ambiguous, problems
 ):
-    posts = [*seen.posts, seen.posts[0]]
-    ambiguous = Counter(webhooks=ambiguous, emails=7)
+    doubled, other, *_ = seen.posts
+    posts = [*seen.posts, doubled]
+    ambiguous = Counter({doubled.of: ambiguous, other.of: 7})
 
     report = compare(owed, replace(seen, posts=posts, ambiguous=ambiguous))
 
@@ -244,7 +253,7 @@ def test_a_double_on_the_wire_needs_an_ambiguous_attempt(
 
 def test_a_copy_with_other_bytes_is_a_problem(owed, seen):
     posts = [*seen.posts, replace(seen.posts[0], same="another body")]
-    ambiguous = Counter(webhooks=1)
+    ambiguous = Counter([seen.posts[0].of])
 
     report = compare(owed, replace(seen, posts=posts, ambiguous=ambiguous))
 
@@ -252,21 +261,40 @@ def test_a_copy_with_other_bytes_is_a_problem(owed, seen):
 
 
 def test_a_wrong_signature_is_a_problem_and_no_arrival(owed, seen):
-    posts = [replace(seen.posts[0], wrong="no_match"), *seen.posts[1:]]
+    posts = [replace(seen.posts[0], wrong="no signature"), *seen.posts[1:]]
 
     report = compare(owed, replace(seen, posts=posts))
 
     assert report.figures["lost"] == 1
-    assert any("wrong signature" in problem for problem in report.problems)
+    assert any("webhooks that are wrong" in problem for problem in report.problems)
 
 
 def test_a_letter_under_two_message_ids_is_a_problem(owed, seen):
     letters = [*seen.letters, replace(seen.letters[0], same="<2.b@demo>")]
-    ambiguous = Counter(emails=1)
+    ambiguous = Counter([seen.letters[0].of])
 
     report = compare(owed, replace(seen, letters=letters, ambiguous=ambiguous))
 
     assert "1 emails whose copies differ" in report.problems[0]
+
+
+def test_a_letter_that_is_wrong_is_a_problem_and_no_arrival(owed, seen):
+    letters = [replace(seen.letters[0], wrong="no subject")]
+
+    report = compare(owed, replace(seen, letters=letters))
+
+    assert report.figures["lost"] == 1
+    assert any("emails that are wrong" in problem for problem in report.problems)
+
+
+@pytest.mark.parametrize("told", [{"type": "book.returned"}, {"about": "loan-2"}])
+def test_an_effect_of_another_event_is_a_problem(owed, seen, told):
+    effects = seen.effects - Counter([THANKS]) + Counter([THANKS._replace(**told)])
+
+    report = compare(owed, replace(seen, effects=effects))
+
+    assert report.figures["lost"] == 1
+    assert "1 effects nobody expected" in report.problems[1]
 
 
 def test_a_lost_letter_is_a_problem(owed, seen):
@@ -287,6 +315,131 @@ def test_a_lost_letter_is_a_problem(owed, seen):
 )
 def test_a_log_that_is_not_what_was_answered_is_a_problem(owed, seen, wrong):
     assert compare(owed, replace(seen, **wrong)).problems
+
+
+def test_rejected_rows_are_told_and_no_problem(owed, seen):
+    imported = Import(
+        rows=4, added=1, known=1, rejected=2, reason="line 2: invalid_description"
+    )
+
+    report = compare(owed, replace(seen, imports=[imported]))
+
+    assert report.problems == []
+    assert list(report.figures) == KEYS
+    assert report.remarks == [
+        "2 of 4 rows were rejected, first line 2: invalid_description"
+    ]
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_a_row_that_came_to_nothing_is_a_problem(owed, seen, rows):
+    imported = Import(rows=rows, added=1, known=1, rejected=1)
+
+    report = compare(owed, replace(seen, imports=[imported]))
+
+    assert report.problems == [
+        f"{rows} rows in the file, and 1 added, 1 known, 1 rejected"
+    ]
+
+
+def test_rows_are_counted_without_heading_and_blank_lines(tmp_path):
+    path = tmp_path / "books.csv"
+    path.write_text('title,authors\n"Two\nlines",Oybek\n\n,\n')
+
+    assert rows_in(path) == 2
+
+
+# --- the world outside ----------------------------------------------------------
+
+EVENT = UUID(int=7)
+BODY = b'{"id": "%s", "type": "book.borrowed"}' % str(EVENT).encode()
+
+
+@pytest.fixture
+def secret():
+    return signing.new_secret()
+
+
+@pytest.fixture
+def signed(secret):
+    """Return the headers our sender would send."""
+
+    def sign(body=BODY, event=EVENT, age=0):
+        now = int(time.time()) - age
+        return signing.headers([secret], signing.message_id(event), now, body)
+
+    return sign
+
+
+def test_what_our_sender_signs_is_right(secret, signed):
+    assert world.what_is_wrong(secret, signed(), BODY) == ""
+    assert world.told(BODY) == (EVENT.hex, "book.borrowed")
+
+
+@pytest.mark.parametrize(
+    "changed", ["webhook-id", "webhook-timestamp", "webhook-signature"]
+)
+def test_a_header_that_was_changed_is_wrong(secret, signed, changed):
+    headers = signed() | {changed: "1"}
+
+    assert world.what_is_wrong(secret, headers, BODY) == "no signature matches"
+    assert world.what_is_wrong(secret, {}, BODY) == "no signature matches"
+
+
+def test_another_body_or_secret_is_wrong(secret, signed):
+    other = signing.new_secret()
+
+    assert world.what_is_wrong(secret, signed(), BODY + b" ")
+    assert world.what_is_wrong(other, signed(), BODY)
+    assert world.what_is_wrong(None, signed(), BODY) == "unknown endpoint"
+
+
+def test_an_old_signature_is_wrong(secret, signed):
+    assert world.what_is_wrong(secret, signed(age=310), BODY) == "not signed now"
+
+
+def test_a_body_under_another_id_is_wrong(secret, signed):
+    headers = signed(event=UUID(int=8))
+
+    assert "not that of msg_" in world.what_is_wrong(secret, headers, BODY)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"id": 7, "type": ""}'])
+def test_a_body_that_is_no_message_is_wrong(secret, signed, body):
+    assert "not that of msg_" in world.what_is_wrong(secret, signed(body), body)
+
+
+@pytest.mark.parametrize(
+    ("head", "wrong"),
+    [
+        ({"Subject": "A loan", "To": "Aziza <reader@demo.example>"}, ""),
+        ({"Subject": " ", "To": "reader@demo.example"}, "no subject"),
+        ({"To": "reader@demo.example"}, "no subject"),
+        ({"Subject": "A loan"}, "To is not reader@demo.example"),
+        (
+            {"Subject": "A loan", "To": "x@demo.example"},
+            "To is not reader@demo.example",
+        ),
+    ],
+)
+def test_a_letter_has_a_subject_and_goes_to_its_recipient(head, wrong):
+    letter = Message()
+    for name, value in head.items():
+        letter[name] = value
+
+    assert world.what_is_wrong_with_letter(letter, "reader@demo.example") == wrong
+
+
+def test_what_is_set_for_a_real_library_makes_no_other_demo(monkeypatch, tmp_path):
+    for name in ("RELAY_LEASE", "LOAN_DAYS", "LOAN_LIMIT"):
+        monkeypatch.setenv(name, "1")
+    stage = Stage(tmp_path, Supervisor(), "postgresql:///x", "", ports={"smtp": 25})
+
+    env = stage.environment()
+
+    assert [env[name] for name in ("RELAY_LEASE", "LOAN_DAYS", "LOAN_LIMIT")] == [
+        *("6", "28", "5")
+    ]
 
 
 def test_a_play_without_a_kill_may_do_without(owed, seen):

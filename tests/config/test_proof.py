@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 
@@ -11,6 +12,7 @@ from django.core.management import call_command
 from config.demo.errors import DemoFailed
 from config.proof import brokers, demos, latency, machines, main_job, registry
 from config.proof.claims import Claim, Finding
+from config.proof.latency import Times
 from config.proof.running import Ran, run
 
 
@@ -93,7 +95,23 @@ def test_there_are_claims_about_the_main_job():
 
 @pytest.mark.parametrize(("mute", "holds"), [(0.014, True), (0.016, False)])
 def test_a_borrow_may_take_half_as_long_again_and_no_longer(mute, holds):
-    assert latency.judged(live=0.010, closed=0.010, mute=mute).holds is holds
+    live, slow = Times(0.010, 0.030), Times(mute, 0.030)
+
+    assert latency.judged(live=live, closed=live, mute=slow).holds is holds
+    assert latency.judged(live=live, closed=slow, mute=live).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("live", "slowest", "holds"),
+    [(0.03, 0.74, True), (0.03, 0.76, False), (0.4, 0.89, True), (0.4, 0.91, False)],
+)
+def test_a_single_borrow_that_waits_for_a_broker_is_enough(live, slowest, holds):
+    usual = Times(0.010, live)
+
+    finding = latency.judged(live=usual, closed=usual, mute=Times(0.010, slowest))
+
+    assert finding.holds is holds
+    assert f"10.0 ms (slowest {slowest * 1000:.0f} ms) at a mute" in finding.figure
 
 
 def test_a_demo_that_failed_tells_its_last_line():
@@ -116,13 +134,22 @@ def test_a_demo_that_ended_well_is_summed_up():
 
 
 def test_what_pytest_found_is_the_figure():
-    well = Ran(True, ["==== 1 passed in 3.14s ===="])
-    badly = Ran(False, ["==== 1 failed in 2.71s ===="])
+    well = Ran(True, ["examples=1000", ".", "==== 1 passed in 3.14s ===="])
+    badly = Ran(False, ["F", "==== 1 failed in 2.71s ===="])
 
     assert machines.finding([well, badly]) == Finding(
-        "2000 examples: 1 passed in 3.14s; 1 failed in 2.71s", False
+        "1000 of 2000 examples: 1 passed in 3.14s; 1 failed in 2.71s", False
     )
     assert machines.finding([well, well]).holds
+
+
+def test_fewer_examples_than_asked_prove_less():
+    enough = Ran(True, ["examples=1000", "1 passed"])
+    fewer = Ran(True, ["examples=999", "1 passed"])
+
+    finding = machines.finding([enough, fewer])
+
+    assert finding == Finding("1999 of 2000 examples: 1 passed; 1 passed", False)
 
 
 def test_without_pytest_the_claim_says_what_is_missing(monkeypatch):
@@ -141,6 +168,31 @@ def test_a_command_that_takes_too_long_is_stopped():
 
     assert not ran.well
     assert ran.last_line == "stopped after 0.5 s"
+
+
+def test_a_command_that_is_stopped_can_clean_up():
+    script = (
+        "import time\n"
+        "try: print('here', flush=True); time.sleep(99)\n"
+        "finally: print('cleaned up')"
+    )
+
+    ran = run([sys.executable, "-c", script], env={}, seconds=1)
+
+    assert ran.lines[0] == "here"
+    assert "cleaned up" in ran.lines
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_proof_that_is_stopped_says_so_and_checks_nothing_more(
+    claims, capsys, number
+):
+    claims(lambda: signal.raise_signal(number), broken)
+
+    assert proof() == 130
+
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_closed_port_refuses():

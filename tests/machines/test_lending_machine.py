@@ -9,6 +9,7 @@ small on purpose: in a large one no limit is ever met.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ REFUSALS = {
     "username_taken",
 }
 met: Counter[str] = Counter()
+ran: Counter[str] = Counter()
 
 
 @dataclass
@@ -208,6 +210,7 @@ class LendingMachine(RuleBasedStateMachine):
 
     def teardown(self):
         self.example.close()
+        ran["examples"] += sys.exception() is None  # Hypothesis gives some up
 
     @initialize(visits=st.lists(visits, min_size=3, max_size=8))
     def two_books_three_copies_two_members_and_a_busy_morning(self, visits):
@@ -445,6 +448,7 @@ def test_every_answer_is_predicted_and_every_table_adds_up(
 ):
     settings.LENDING = {**settings.LENDING, "LOAN_LIMIT": LIMIT}
     met.clear()
+    ran.clear()
 
     with django_db_blocker.unblock():
         run_state_machine_as_test(
@@ -461,4 +465,5 @@ def test_every_answer_is_predicted_and_every_table_adds_up(
             ),
         )
 
+    sys.stdout.write(f"\nexamples={ran['examples']}\n")  # `manage.py proof` adds up
     assert met.keys() == EVENTS | REFUSALS

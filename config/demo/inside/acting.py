@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -24,6 +26,7 @@ class Player:
 
     def __init__(self, folder: Path) -> None:
         self._answers = Ledger(folder, ledger.ANSWERS)
+        self._imports = Ledger(folder, ledger.IMPORTS)
 
     def act(
         self, operation: Callable[..., E], *, told: str = "", **arguments: Any
@@ -32,7 +35,7 @@ class Player:
         with acting(actor="demo") as cause:
             event = operation(now=timezone.now(), **arguments)
         (event_id,) = cause.recorded
-        self._answers.note(event=event_id.hex, type=event.type, email=told)
+        self._note(event_id, event, told)
         return event
 
     def register(self, number: int) -> tuple[UserRegistered, str]:
@@ -48,8 +51,31 @@ class Player:
         with acting(actor="demo") as cause:
             report = import_csv(path, now=timezone.now(), source="demo")
         for event_id, event in zip(cause.recorded, report.added, strict=True):
-            self._answers.note(event=event_id.hex, type=event.type, email="")
+            self._note(event_id, event)
+        self._imports.note(
+            rows=rows_in(path),
+            added=len(report.added),
+            known=report.known,
+            rejected=len(report.rejected),
+            reason=next(iter(report.rejected), ""),
+        )
         return report.added
+
+    def _note(self, event_id: UUID, event: DomainEvent, told: str = "") -> None:
+        self._answers.note(
+            event=event_id.hex, type=event.type, email=told, about=subject_of(event)
+        )
+
+
+def subject_of(event: DomainEvent) -> str:
+    """Return the id that an event is about in the first place."""
+    return str(getattr(event, event.about[0]))
+
+
+def rows_in(path: Path) -> int:
+    """Count a file's rows without its heading, whatever the import thinks of them."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return sum(1 for row in csv.reader(file) if row) - 1
 
 
 def address_of(number: int) -> str:

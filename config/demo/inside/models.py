@@ -12,6 +12,9 @@ class Effect(models.Model):
 
     event_id = models.UUIDField()
     receiver = models.CharField(max_length=40)
+    # What the event said that it was given.
+    type = models.CharField(max_length=100)
+    about = models.CharField(max_length=40)
 
     # Said aloud: type checks load settings in which this app is not installed.
     objects: ClassVar[models.Manager[Effect]] = models.Manager()

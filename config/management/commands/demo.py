@@ -64,6 +64,8 @@ class Command(BaseCommand):
             self.stdout.write(orjson.dumps(report.figures).decode())
         else:
             Console(file=sys.stdout).print(_table(report))
+        for remark in report.remarks:
+            (self.stderr if json else self.stdout).write(remark)
         if report.problems:
             raise CommandError("\n".join(["The demo failed:", *report.problems]))
 

@@ -7,6 +7,8 @@ environment variable BOOKS names the file the demo is played on.
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
@@ -41,7 +43,8 @@ class Command(BaseCommand):
             self.stderr.write(f"Nothing is claimed about {what!r}. There is: {known}")
             sys.exit(2)
         try:
-            found = list(self._checked(claims))
+            with _stopped_by_signals():
+                found = list(self._checked(claims))
         except (Interrupted, KeyboardInterrupt):
             self.stderr.write("interrupted; nothing is left behind")
             sys.exit(INTERRUPTED)
@@ -54,6 +57,19 @@ class Command(BaseCommand):
         for claim in claims:
             self.stderr.write(f"checking: {claim.sentence} …")
             yield claim, _finding(claim)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Take SIGTERM for a Ctrl-C: whatever is running is cleaned up."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handler = signal.default_int_handler
+    before = [signal.signal(number, handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, earlier in zip(numbers, before, strict=True):
+            signal.signal(number, earlier)
 
 
 def _claims(what: str | None) -> list[Claim]:
