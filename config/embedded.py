@@ -11,8 +11,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -61,10 +61,8 @@ def throwaway(*, durable: bool) -> Iterator[Server]:
     `durable=False` is faster and survives anything but a crash of the machine's
     or the server's; with `durable=True` a killed server recovers what it promised.
     """
-    parent = make_folder(make_state_folder() / "throwaway")
-    _delete_abandoned(parent)
-    folder = make_folder(Path(tempfile.mkdtemp(dir=parent)))
-    with _only_starter(folder):
+    with contextlib.ExitStack() as held:
+        folder = _new_folder(held)
         settings = dict(KEPT if durable else THROWN_AWAY)
         server = Server(folder, *programs_and_user(), settings)
         try:
@@ -73,6 +71,32 @@ def throwaway(*, durable: bool) -> Iterator[Server]:
         finally:
             server.stop()
             _delete(server)
+
+
+def _new_folder(held: contextlib.ExitStack) -> Path:
+    """
+    Return a new folder for a throw-away server, its lock held.
+
+    One process at a time: between the making of a folder and its lock, another
+    one would take it for abandoned.
+    """
+    parent = make_folder(make_state_folder() / "throwaway")
+    with _alone_in(parent):
+        _delete_abandoned(parent)
+        folder = make_folder(parent / secrets.token_hex(4))
+        held.enter_context(_only_starter(folder))
+    return folder
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in here with this folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

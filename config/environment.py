@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import secrets
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -12,9 +14,10 @@ from environs import Env, EnvError
 from psycopg.conninfo import conninfo_to_dict
 
 from config import embedded
-from config.state import make_state_folder, write_private
+from config.state import keep_private, make_state_folder
 
-BROKERS = ("postgresql", "postgres", "amqp", "amqps", "redis", "rediss")
+POSTGRESQL = ("postgresql://", "postgres://")
+BROKERS = ("amqp", "amqps", "redis", "rediss")  # besides PostgreSQL
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
@@ -24,14 +27,16 @@ def add_parsers(env: Env) -> None:
     env.add_parser("database", database)
     env.add_parser("broker_url", broker_url)
     env.add_parser("smtp_url", smtp_url)
+    env.add_parser("sender", sender)
+    env.add_parser("apps", apps)
     env.add_parser("log_level_name", log_level_name)
 
 
 def http_url(value: str) -> str:
     """Return an http or https URL without the slash at its end."""
-    parts = urlsplit(value)
+    parts = _split(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise EnvError(f"{value!r} is no URL such as https://library.example")
+        raise EnvError("is no URL such as https://library.example")
     return value.rstrip("/")
 
 
@@ -45,12 +50,7 @@ def database(value: str) -> dict[str, Any]:
     value = value or embedded.url_of_running() or ""
     if not value:
         return {"ENGINE": "config.no_database", "NAME": "none"}
-    if not value.startswith(("postgresql://", "postgres://")):
-        raise EnvError("is no URL such as postgresql://user:password@host/name")
-    try:
-        rest: dict[str, Any] = dict(conninfo_to_dict(value))
-    except psycopg.ProgrammingError as error:
-        raise EnvError(f"is no PostgreSQL URL: {error}") from None
+    rest = _postgresql_parameters(value)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": rest.pop("dbname", ""),
@@ -64,7 +64,9 @@ def database(value: str) -> dict[str, Any]:
 
 def broker_url(value: str) -> str:
     """Return the URL of a broker of a kind we know; empty means the database."""
-    if value and urlsplit(value).scheme not in BROKERS:
+    if value.startswith(POSTGRESQL):
+        _postgresql_parameters(value)
+    elif value and _split(value).scheme not in BROKERS:
         raise EnvError("starts with none of postgresql://, amqp://, redis://")
     return value
 
@@ -75,17 +77,36 @@ def smtp_url(value: str) -> dict[str, Any]:
 
     `smtp+tls` changes to TLS after connecting (STARTTLS), `smtps` starts with it.
     """
-    parts = urlsplit(value)
+    parts = _split(value)
     if parts.scheme not in SMTP_PORTS or not parts.hostname:
         raise EnvError("is no URL such as smtp+tls://user:password@host:587")
     return {
         "host": parts.hostname,
-        "port": _port(parts) or SMTP_PORTS[parts.scheme],
+        "port": parts.port or SMTP_PORTS[parts.scheme],
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
         "ssl": parts.scheme == "smtps",
         "tls": parts.scheme == "smtp+tls",
     }
+
+
+def sender(value: str) -> str:
+    """Return the sender of letters; the domain of the address ends Message-IDs."""
+    _, address = parseaddr(value)
+    user, _, domain = address.rpartition("@")
+    if not (user and domain and address.isascii() and value.isprintable()):
+        raise EnvError("is no sender such as Library <desk@library.example>")
+    return value
+
+
+def apps(value: str) -> list[str]:
+    """Return the names of Django apps, or of their configurations."""
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    for name in names:
+        package, _, _ = name.partition(".")
+        if not package or importlib.util.find_spec(package) is None:
+            raise EnvError(f"{name!r} is no app: Python finds no package {package!r}")
+    return names
 
 
 def log_level_name(value: str) -> str:
@@ -99,7 +120,7 @@ def kept_secret_key() -> str:
     """Return this installation's own key; made at first need, for its owner only."""
     path = make_state_folder() / "secret_key"
     if not path.exists():
-        write_private(path, secrets.token_urlsafe(64))
+        return keep_private(path, secrets.token_urlsafe(64))
     return path.read_text()
 
 
@@ -115,8 +136,34 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _port(parts: SplitResult) -> int | None:
+def _split(value: str) -> SplitResult:
+    """Return the parts of a URL. Errors quote nothing of it: it can hold a password."""
     try:
-        return parts.port
-    except ValueError as error:
-        raise EnvError(str(error)) from None
+        parts = urlsplit(value)
+        _check_port(parts.port)
+    except ValueError:
+        raise EnvError(
+            "is no URL: its host is written wrongly, or its port is none of 1–65535"
+        ) from None
+    return parts
+
+
+def _check_port(port: int | None) -> None:
+    if port is not None and not 1 <= port <= 65535:
+        raise ValueError(port)
+
+
+def _postgresql_parameters(value: str) -> dict[str, Any]:
+    """Return what a PostgreSQL URL says; libpq's own errors quote the password."""
+    if not value.startswith(POSTGRESQL):
+        raise EnvError("is no URL such as postgresql://user:password@host/name")
+    try:
+        found: dict[str, Any] = dict(conninfo_to_dict(value))
+        for port in filter(None, found.get("port", "").split(",")):
+            _check_port(int(port))
+    except (psycopg.ProgrammingError, ValueError):
+        raise EnvError(
+            "is no PostgreSQL URL: a part is wrong, its port is none of 1–65535, or a "
+            "special character is not written as %XX"
+        ) from None
+    return found

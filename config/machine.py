@@ -57,11 +57,15 @@ def relay(number: int, env: Mapping[str, str]) -> Child:
     return command(f"relay-{number}", "relay", env=env, grace=RELAY_GRACE)
 
 
-def web(host: str, port: int, env: Mapping[str, str]) -> Child:
+def address(host: str, port: int) -> str:
+    """Return host and port as they stand in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def web(address: str, env: Mapping[str, str]) -> Child:
     """Return the web server."""
-    address = f"[{host}]" if ":" in host else host
     options = {
-        "bind": f"{address}:{port}",
+        "bind": address,
         "worker-class": "gthread",
         "workers": str(WEB_WORKERS),
         "threads": str(WEB_THREADS),

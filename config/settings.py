@@ -28,18 +28,18 @@ SECRET_KEY: str = env.str("SECRET_KEY", "") or environment.kept_secret_key()
 PUBLIC_URL: str = env.http_url("PUBLIC_URL", "http://127.0.0.1:8000")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", False)
-EXTRA_APPS: list[str] = env.list("EXTRA_APPS", [])
+EXTRA_APPS: list[str] = env.apps("EXTRA_APPS", "")
 STATIC_ROOT: str | None = env.str("STATIC_ROOT", None)
 
 _database: dict[str, Any] = env.database("DATABASE_URL", "")
 BROKER_URL: str = env.broker_url("BROKER_URL", "")  # "": the same PostgreSQL
 
 _email: dict[str, Any] = env.smtp_url("EMAIL_URL", "smtp://127.0.0.1:25")
-LETTERS_FROM: str = env.str("LETTERS_FROM", "Kutubxona <library@localhost>")
+LETTERS_FROM: str = env.sender("LETTERS_FROM", "Kutubxona <library@localhost>")
 
 PLAIN_HTTP_WEBHOOKS: bool = env.bool("PLAIN_HTTP_WEBHOOKS", DEBUG)
 RELAY_LEASE: float = env.float("RELAY_LEASE", 30.0, validate=validate.Range(min=3))
-LOAN_DAYS: int = env.int("LOAN_DAYS", 28, validate=validate.Range(min=1))
+LOAN_DAYS: int = env.int("LOAN_DAYS", 28, validate=validate.Range(min=1, max=3650))
 LOAN_LIMIT: int = env.int("LOAN_LIMIT", 5, validate=validate.Range(min=0))
 
 LOG_LEVEL: str = env.log_level_name("LOG_LEVEL", "INFO")

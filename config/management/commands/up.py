@@ -15,12 +15,12 @@ import signal
 import socket
 import threading
 import time
-import urllib.error
 import urllib.request
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config import embedded, machine
@@ -39,7 +39,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--port", type=_port, default=8000)
         parser.add_argument("--relays", type=int, default=2)
 
     def handle(self, *args: Any, host: str, port: int, relays: int, **_: Any) -> None:
@@ -48,17 +48,18 @@ class Command(BaseCommand):
         supervisor = Supervisor()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, supervisor.ask_to_stop)
-        url = os.environ.get("PUBLIC_URL") or f"http://{host}:{port}"
+        address = machine.address(host, port)
+        url = os.environ.get("PUBLIC_URL") or f"http://{address}"
         with contextlib.ExitStack() as stack:
             env = machine.environment(
                 PUBLIC_URL=url, DATABASE_URL=_database(stack, supervisor)
             )
             how_to_log_in = _prepare(supervisor, env)
-            web = machine.web(host, port, env)
+            web = machine.web(address, env)
             workers = [machine.relay(number, env) for number in range(1, relays + 1)]
             for child in (*workers, web):
                 supervisor.add(child)
-            _announce(f"http://{host}:{port}/readyz", f"{url}/", how_to_log_in)
+            _announce(f"http://{address}/readyz", f"{url}/", how_to_log_in)
             supervisor.run()
             supervisor.stop([web, *workers])
         say("stopped")
@@ -103,11 +104,27 @@ def _announce(ready_url: str, url: str, how_to_log_in: str) -> None:
 
 
 def _is_ready(url: str) -> bool:
+    """Ask our own web server: through no proxy, and by a name it answers to."""
+    ask = urllib.request.Request(url, headers={"Host": _allowed_host()})  # noqa: S310 our own
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 our own
+        with direct.open(ask, timeout=2) as answer:
             return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+    except OSError:
         return False
+
+
+def _allowed_host() -> str:
+    """Return the first of ALLOWED_HOSTS, which can be a pattern: * or .example."""
+    first: str = settings.ALLOWED_HOSTS[0]
+    return "localhost" if first == "*" else first.removeprefix(".")
+
+
+def _port(value: str) -> int:
+    port = int(value) if value.isdecimal() else 0
+    if not 1 <= port <= 65535:
+        raise ArgumentTypeError(f"{value!r} is no port from 1 to 65535")
+    return port
 
 
 def _check_port_is_free(host: str, port: int) -> None:
