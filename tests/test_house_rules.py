@@ -19,7 +19,7 @@ from django.db import connection
 
 from config import machine
 from library.signals import SIGNALS
-from outbox import codec, relay, sweep, tasks
+from outbox import claims, codec, relay, sweep, tasks
 from outbox.channels.letters import letters
 from outbox.channels.registry import channels
 from outbox.management.commands.relay import SESSION
@@ -204,7 +204,7 @@ def limit(setting):
 
 @pytest.mark.parametrize("name", channels())
 def test_an_attempt_ends_before_its_lease(name):
-    assert timedelta(seconds=channels()[name].DEADLINE) < relay.LEASE
+    assert timedelta(seconds=channels()[name].DEADLINE) < claims.LEASE
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_an_attempt_ends_before_its_lease(name):
 def test_the_database_ends_an_attempt_after_its_deadline_and_before_its_lease(setting):
     deadlines = [each.DEADLINE for each in channels().values() if each.IN_TRANSACTION]
 
-    assert timedelta(seconds=max(deadlines)) <= limit(setting) < relay.LEASE
+    assert timedelta(seconds=max(deadlines)) <= limit(setting) < claims.LEASE
 
 
 def test_a_stopped_relay_may_finish_what_it_attempts():
@@ -223,7 +223,7 @@ def test_a_stopped_relay_may_finish_what_it_attempts():
 
 
 def test_an_actor_is_cut_off_later_than_anything_it_does():
-    longest = relay.LONGEST_DRAIN + relay.LEASE.total_seconds()
+    longest = relay.LONGEST_DRAIN + claims.LEASE.total_seconds()
 
     assert longest < tasks.ACTOR["time_limit"] / 1000
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from library.catalog.books import add_book
-from outbox import relay
+from outbox import claims, relay
 from outbox.channels import signals
 from outbox.models import Delivery, Now, Route, Status
 
@@ -43,4 +43,4 @@ def test_poison_ends_its_relay_and_is_dead_after_its_last_attempt(
     Delivery.objects.filter(id=owed.id).update(due_at=Now(), attempts=last)
     assert relay.claim(signals) == []
     owed.refresh_from_db()
-    assert (owed.status, owed.error) == (Status.DEAD, relay.SPENT)
+    assert (owed.status, owed.error) == (Status.DEAD, claims.SPENT)

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.models import F
 
-from outbox import relay
+from outbox import claims, relay
 from outbox.channels.contract import DELIVERED, Outcome
 from outbox.ids import new_id
 from outbox.models import Attempt, Delivery, Now, Route, Status
@@ -203,7 +203,7 @@ def test_a_lost_claim_is_taken_over_after_its_lease(db, a_channel):
         (1, "lost"),
         (2, "delivered"),
     ]
-    assert not relay.settle(lost, status=Status.DEAD)
+    assert not claims.settle(lost, status=Status.DEAD)
 
 
 def test_a_delivery_whose_claim_was_lost_goes_alone(db, a_channel):
@@ -222,7 +222,7 @@ def test_a_delivery_whose_claim_was_lost_goes_alone(db, a_channel):
 
 def test_nothing_is_attempted_that_would_outlive_its_lease(db, a_channel):
     owed = owe()
-    channel = a_channel(DEADLINE=relay.LEASE.total_seconds() + 1)
+    channel = a_channel(DEADLINE=claims.LEASE.total_seconds() + 1)
 
     relay.deliver_batch(channel)
 
@@ -322,7 +322,7 @@ def test_what_never_comes_back_with_an_outcome_is_dead_in_the_end(db, a_channel)
     assert relay.claim(channel) == []
 
     owed.refresh_from_db()
-    assert (owed.status, owed.error) == (Status.DEAD, relay.SPENT)
+    assert (owed.status, owed.error) == (Status.DEAD, claims.SPENT)
     assert Attempt.objects.filter(outcome="lost").count() == 3
 
 
@@ -386,7 +386,7 @@ def test_destinations_take_turns(db, a_channel):
 
 def test_an_attempt_that_outlives_its_lease_is_known(db, a_channel, monkeypatch):
     known = []
-    monkeypatch.setattr(relay, "LEASE", timedelta(0))
+    monkeypatch.setattr(claims, "LEASE", timedelta(0))
     owe()
 
     channel = a_channel(DEADLINE=-1.0)
