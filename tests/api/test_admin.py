@@ -22,6 +22,7 @@ def desk(client, db, a_member):
     user = User.objects.get(id=a_member())
     User.objects.filter(id=user.id).update(is_staff=True, is_superuser=True)
     client.force_login(user)
+    user.refresh_from_db()
     client.user = user
     return client
 

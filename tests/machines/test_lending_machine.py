@@ -43,7 +43,7 @@ from projections.models import Checkpoint
 from projections.rebuild import rebuild_read_model, replay_domain
 from projections.verify import differences
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "60"))
 STEPS = 20
 
 LIMIT = 2
