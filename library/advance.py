@@ -12,6 +12,7 @@ from outbox import codec, folds, log
 from outbox.apply import apply
 from outbox.codec import DomainEvent
 from outbox.log import Recorded
+from outbox.points import point
 
 
 def advance(*events: DomainEvent) -> list[Recorded]:
@@ -24,4 +25,5 @@ def advance(*events: DomainEvent) -> list[Recorded]:
     log.check_in_transaction()
     encoded = [codec.encode(event) for event in events]
     apply(folds.domain_folds(), events)
+    point("after_rows_before_events")
     return log.record(events, encoded)

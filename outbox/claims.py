@@ -13,20 +13,24 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
 from outbox import schedule
 from outbox.channels.contract import Channel
+from outbox.errors import Fenced
 from outbox.models import Attempt, Delivery, Now, Status
+from outbox.points import point
 
 LEASE = timedelta(seconds=schedule.LEASE)
 SPENT = "lost: none of its attempts came back with an outcome"
+DOUBTFUL = "unknown: it may have been sent, and must not be sent twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,14 @@ class Lease:
         """Start a lease; to be called *before* claiming, never after."""
         return cls(time.monotonic() + LEASE.total_seconds())
 
-    def covers(self, seconds: float) -> bool:
-        """Tell whether an attempt of this length would end inside the lease."""
-        return self.ends - time.monotonic() > seconds
+    def end_of(self, seconds: float) -> float | None:
+        """Return when an attempt of this length is over; None: not in the lease."""
+        ends = time.monotonic() + seconds
+        return ends if ends < self.ends else None
+
+    def is_over(self) -> bool:
+        """Tell whether what was claimed under it may belong to another by now."""
+        return time.monotonic() >= self.ends
 
 
 def worker_name() -> str:
@@ -54,10 +63,10 @@ def claim(channel: Channel, *, retried_first: bool = False) -> list[Delivery]:
     """
     Claim what is due, and commit, before anything is done about it.
 
-    Each destination has a share of its own and they take turns, so that a dead one
-    does not fill the batch. A delivery whose last claim was never settled goes
-    alone: if it is poison, it takes nothing else with it. One that has lost all its
-    attempts this way is dead.
+    A batch is for one destination, so that a slow one holds up nobody else; which
+    one is drawn by lot among those with the fewest claims. A delivery whose last
+    claim was never settled goes alone: if it is poison, it takes nothing else with
+    it. One that has lost all its attempts this way is dead.
     """
     order = "DESC" if retried_first else "ASC"
     values: dict[str, Any] = {
@@ -67,14 +76,14 @@ def claim(channel: Channel, *, retried_first: bool = False) -> list[Delivery]:
         "lease": LEASE,
         "worker": worker_name(),
     }
+    point("before_claim")
     with transaction.atomic():
         claimed = list(Delivery.objects.raw(_CLAIM.replace("/*order*/", order), values))
-        _note_lost(claimed)
-        spent = [each for each in claimed if each.attempts > _limit(channel)]
-        for each in spent:
-            settle(each, status=Status.DEAD, error=SPENT, finished_at=Now())
-    due = [each for each in claimed if each not in spent]
-    return sorted(due, key=lambda each: (getattr(each, "turn", 0), each.position))
+        _note_lost(channel, claimed)
+        due = [each for each in claimed if not _ended(channel, each)]
+        point("after_claim_before_commit")
+    point("after_claim")
+    return sorted(due, key=lambda each: each.position)
 
 
 def settle(delivery: Delivery, **outcome: Any) -> bool:
@@ -90,18 +99,44 @@ def release(delivery: Delivery, wait: timedelta) -> bool:
     return settle(delivery, attempts=F("attempts") - 1, due_at=Now() + wait)
 
 
-def _limit(channel: Channel) -> int:
+def sending(delivery: Delivery) -> None:
+    """
+    Note, and commit, that something leaves now which must never leave twice.
+
+    Raises Fenced if the claim is not ours any more: then it must not leave.
+    """
+    mine = Delivery.objects.filter(
+        id=delivery.id, claim=delivery.claim, status=Status.PENDING
+    )
+    if not mine.update(sending_at=Now()):
+        raise Fenced("sending")
+    delivery.sending_at = timezone.now()
+
+
+def attempts_allowed(channel: Channel) -> int:
     """Return how many attempts a delivery has: the first, and the retries."""
     return len(channel.RETRIES) + 1
 
 
-def _note_lost(claimed: Iterable[Delivery]) -> None:
+def _ended(channel: Channel, delivery: Delivery) -> bool:
+    """End what must not be attempted again; tell whether it was."""
+    if delivery.sending_at is not None:
+        return settle(
+            delivery, status=Status.UNKNOWN, error=DOUBTFUL, finished_at=Now()
+        )
+    if delivery.attempts > attempts_allowed(channel):
+        return settle(delivery, status=Status.DEAD, error=SPENT, finished_at=Now())
+    return False
+
+
+def _note_lost(channel: Channel, claimed: Sequence[Delivery]) -> None:
     """Give a claim that was never settled its row: its outcome is not known."""
     Attempt.objects.bulk_create(
         Attempt(
             delivery_id=delivery.id,
             claim=delivery.claim - 1,
             outcome="lost",
+            ambiguous=not channel.IN_TRANSACTION,
             worker=worker,
         )
         for delivery in claimed
@@ -109,10 +144,22 @@ def _note_lost(claimed: Iterable[Delivery]) -> None:
     )
 
 
-# The first part walks the index from destination to destination; the second
-# takes each one's share of what is due, lanes permitting. Everyone's first comes
-# before anyone's second: a destination with much to be told waits for the others.
-_CLAIM = """
+# The first part walks the index from destination to destination; the second draws
+# one of those with something due and with room for another claim; the third takes
+# its batch, lanes permitting. Chance, and not the age of what is due, is what keeps
+# a destination with a long backlog from being served before all others.
+_IS_DUE = """
+    d.channel = %(channel)s AND d.status = 'pending'
+    AND d.destination = t.destination
+    AND d.due_at <= clock_timestamp()
+    AND (d.lane IS NULL OR NOT EXISTS (
+        SELECT FROM outbox_delivery earlier
+        WHERE earlier.channel = %(channel)s AND earlier.status = 'pending'
+          AND earlier.destination = d.destination
+          AND earlier.lane = d.lane AND earlier.position < d.position))
+    ORDER BY least(d.attempts, 1) /*order*/, d.due_at, d.id
+"""
+_CLAIM = f"""
 WITH RECURSIVE destinations AS (
     (SELECT destination FROM outbox_delivery
      WHERE channel = %(channel)s AND status = 'pending'
@@ -125,45 +172,40 @@ WITH RECURSIVE destinations AS (
         ORDER BY d.destination LIMIT 1
     )
     FROM destinations t WHERE t.destination IS NOT NULL
-), due AS MATERIALIZED (
-    SELECT d.id, d.worker, d.retried, d.due_at,
-        row_number() OVER (
-            PARTITION BY t.destination ORDER BY d.retried /*order*/, d.due_at, d.id
-        ) AS turn
+), drawn AS MATERIALIZED (
+    SELECT t.destination, %(share)s - claims.held AS room
     FROM destinations t
     CROSS JOIN LATERAL (
-        SELECT d.id, d.worker, d.due_at, least(d.attempts, 1) AS retried
-        FROM outbox_delivery d
+        SELECT count(*) AS held FROM outbox_delivery d
         WHERE d.channel = %(channel)s AND d.status = 'pending'
           AND d.destination = t.destination
-          AND d.due_at <= clock_timestamp()
-          AND (d.lane IS NULL OR NOT EXISTS (
-              SELECT FROM outbox_delivery earlier
-              WHERE earlier.channel = %(channel)s AND earlier.status = 'pending'
-                AND earlier.destination = d.destination
-                AND earlier.lane = d.lane AND earlier.position < d.position))
-        ORDER BY least(d.attempts, 1) /*order*/, d.due_at, d.id
-        LIMIT greatest(0, %(share)s - (
-            SELECT count(*) FROM outbox_delivery held
-            WHERE held.channel = %(channel)s AND held.status = 'pending'
-              AND held.destination = t.destination
-              AND held.worker <> '' AND held.due_at > clock_timestamp()))
+          AND d.worker <> '' AND d.due_at > clock_timestamp()
+    ) claims
+    CROSS JOIN LATERAL (
+        SELECT least(d.attempts, 1) AS retried FROM outbox_delivery d
+        WHERE {_IS_DUE} LIMIT 1
+    ) oldest
+    WHERE claims.held < %(share)s
+    ORDER BY oldest.retried /*order*/, claims.held, random()
+    LIMIT 1
+), due AS MATERIALIZED (
+    SELECT d.id, d.worker
+    FROM drawn t
+    CROSS JOIN LATERAL (
+        SELECT d.id, d.worker FROM outbox_delivery d
+        WHERE {_IS_DUE} LIMIT least(%(batch)s, t.room)
         FOR UPDATE SKIP LOCKED
     ) d
 ), alone AS (
     SELECT id FROM due WHERE worker <> '' ORDER BY id LIMIT 1
-), chosen AS (
-    SELECT id, worker, turn FROM due
-    WHERE NOT EXISTS (SELECT FROM alone) OR id = (SELECT id FROM alone)
-    ORDER BY turn, retried /*order*/, due_at, id
-    LIMIT %(batch)s
 )
 UPDATE outbox_delivery d
 SET claim = d.claim + 1,
     attempts = d.attempts + 1,
     due_at = clock_timestamp() + %(lease)s,
     worker = %(worker)s
-FROM chosen
-WHERE d.id = chosen.id
-RETURNING d.*, chosen.worker AS lost_by, chosen.turn
-"""
+FROM due
+WHERE d.id = due.id
+  AND (NOT EXISTS (SELECT FROM alone) OR d.id = (SELECT id FROM alone))
+RETURNING d.*, due.worker AS lost_by
+"""  # noqa: S608 - both parts stand right here

@@ -45,7 +45,11 @@ class CommandReused(OutboxError):
 
 
 class Fenced(OutboxError):
-    """A later claim has taken this delivery over: what was done must be undone."""
+    """
+    A later claim has taken this delivery over: what can be undone must be.
+
+    Its text is the name of the outcome that came too late.
+    """
 
 
 class WriteOutsideAdvance(OutboxError):

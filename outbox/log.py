@@ -27,6 +27,7 @@ from outbox.context import Cause, current
 from outbox.errors import OutsideTransaction
 from outbox.ids import new_id
 from outbox.models import Event, Position
+from outbox.points import point
 
 # django-outbox-pattern's own producer skips expired rows in silence.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -64,9 +65,11 @@ def record(
     cause = current()
     encoded = encoded or [codec.encode(event) for event in events]
     rows = Event.objects.bulk_create(_rows(events, encoded, cause))
+    point("after_events_before_outbox_rows")
     Published.objects.bulk_create([_outbox_row(row) for row in rows])
     cause.recorded.extend(row.id for row in rows)
     transaction.on_commit(nudge.work_waiting, robust=True)
+    point("after_outbox_rows_before_commit")
     return [_recorded(row, event) for row, event in zip(rows, events, strict=True)]
 
 

@@ -147,6 +147,8 @@ class Delivery(models.Model):
 
     `claim` only grows and fences every outcome; `attempts` is what has been
     charged; `worker` names the holder of a claim that is not settled yet.
+    `sending_at` is set while something leaves that must never leave twice;
+    `children` counts the deliveries this one has been expanded to.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -165,7 +167,9 @@ class Delivery(models.Model):
     worker = models.CharField(max_length=100, blank=True, db_default="")
     error = models.CharField(max_length=500, blank=True, db_default="")
     message_id = models.CharField(max_length=200, blank=True, db_default="")
+    children = models.PositiveIntegerField(db_default=0)
     created_at = models.DateTimeField(db_default=Now())
+    sending_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -199,6 +203,12 @@ class Delivery(models.Model):
                 condition=models.Q(status="pending") & ~models.Q(worker=""),
                 name="outbox_delivery_claimed",
             ),
+            # What a person has to look at.
+            models.Index(
+                fields=["channel", "destination", "finished_at"],
+                condition=models.Q(status__in=["dead", "unknown"]),
+                name="outbox_delivery_failed",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -209,8 +219,9 @@ class Attempt(models.Model):
     """
     One row per claim that ended: what was tried, how long it took, the answer.
 
-    `lost` marks a claim whose outcome never came: where it sent something, the
-    other side may see it again.
+    `ambiguous` marks an attempt after which nobody here knows whether the other
+    side has the message: it may see it again. The outcome `lost` is a claim whose
+    outcome never came, `fenced` one that came when the claim was no longer ours.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -221,6 +232,7 @@ class Attempt(models.Model):
     at = models.DateTimeField(db_default=Now())
     seconds = models.FloatField(null=True)
     outcome = models.CharField(max_length=40)
+    ambiguous = models.BooleanField(db_default=False)
     http_status = models.PositiveSmallIntegerField(null=True)
     answer = models.TextField(blank=True, default="")
     worker = models.CharField(max_length=100)
@@ -235,6 +247,52 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id}#{self.claim} {self.outcome}"
+
+
+class Tally(models.Model):
+    """How many finished deliveries were pruned: the audit's sums go on with them."""
+
+    channel = models.CharField(max_length=20)
+    destination = models.CharField(max_length=200)
+    status = models.CharField(max_length=10, choices=Status.choices)
+    deliveries = models.BigIntegerField(default=0)
+    children = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        constraints = [
+            # Two counts of the same thing would each be half the truth.
+            models.UniqueConstraint(
+                fields=["channel", "destination", "status"], name="outbox_tally_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel}:{self.destination} {self.status} {self.deliveries}"
+
+
+class Replay(models.Model):
+    """
+    An order to deliver again what has failed, carried out batch by batch.
+
+    It goes through the deliveries that match, up to the one that was the last when
+    it was given, and remembers how far it has come: whoever is killed at it, the
+    next relay goes on. An empty condition matches everything.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    channel = models.CharField(max_length=20, blank=True, default="")
+    destination = models.CharField(max_length=200, blank=True, default="")
+    event_type = models.CharField(max_length=100, blank=True, default="")
+    since = models.DateTimeField()
+    last = models.BigIntegerField()
+    seen = models.BigIntegerField(default=0)
+    replayed = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.replayed} replayed"
 
 
 class WebhookEndpoint(models.Model):

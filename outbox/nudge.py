@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from outbox.points import point
+
 logger = logging.getLogger(__name__)
 
 PAUSE = 1.0  # seconds after a failure; the sweep comes by as often
@@ -51,6 +53,7 @@ class Bell:
             self._rung.wait()
             self._rung.clear()
             try:
+                point("before_nudge")
                 self._send()
             except Exception:  # a dead broker: the sweep delivers
                 self.failures += 1

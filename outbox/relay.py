@@ -28,10 +28,12 @@ from outbox.channels.contract import Channel, Outcome
 from outbox.claims import Lease, claim, release, settle
 from outbox.errors import Fenced, UnknownEventType
 from outbox.models import Attempt, Delivery, Now, Status
+from outbox.points import point
 
 logger = logging.getLogger(__name__)
 
-OURS_AGAIN = timedelta(seconds=5)
+OURS_AGAIN = schedule.pause(5.0)
+SILENCE = schedule.pause(5.0)  # for what is owed to somebody who did not answer
 LONGEST_DRAIN = 5.0
 LOST_CONNECTION = ("08", "57P")
 MAY_PASS = ("40", "55P03")  # deadlocks and the like; a lock waited for too long
@@ -57,13 +59,18 @@ def deliver_batch(channel: Channel, *, retried_first: bool = False) -> int:
     """Claim a batch and attempt each of it; return how many were claimed."""
     lease = Lease.starting_now()
     batch = claim(channel, retried_first=retried_first)
+    wait = timedelta(0)
     for delivery in batch:
+        ends = lease.end_of(channel.DEADLINE)
         try:
-            if lease.covers(channel.DEADLINE) and not stopping.is_set():
-                _under_way[threading.get_ident()] = lease
-                attempt(channel, delivery)
-            else:
-                release(delivery, timedelta(0))
+            if wait or ends is None or stopping.is_set():
+                release(delivery, wait)
+                continue
+            _under_way[threading.get_ident()] = lease
+            outcome = attempt(channel, delivery, ends)
+            # All of a batch is for one destination. The rest would only wait for
+            # the same silence, and keep this thread from those who do answer.
+            wait = SILENCE if outcome and outcome.silent else timedelta(0)
         except DatabaseError:
             logger.exception("no outcome could be written for %s", delivery)
         finally:
@@ -78,28 +85,41 @@ def overdue() -> bool:
     Nothing can end such an attempt but the end of the process; the delivery has
     been charged, and a receiver that loops for ever is dead after its last one.
     """
-    return any(not lease.covers(0) for lease in list(_under_way.values()))
+    return any(lease.is_over() for lease in list(_under_way.values()))
 
 
-def attempt(channel: Channel, delivery: Delivery) -> None:
-    """Try once, and write down what became of it."""
+def attempt(channel: Channel, delivery: Delivery, ends: float) -> Outcome | None:
+    """
+    Try once, until `ends` at the latest, and write down what became of it.
+
+    Return the outcome, or None if it came too late to count.
+    """
     started = time.monotonic()
-    outcome = _try_in_transaction if channel.IN_TRANSACTION else _try
+    point("before_attempt")
     try:
-        outcome(channel, delivery, started)
-    except Fenced:
+        if channel.IN_TRANSACTION:
+            outcome = _try_in_transaction(channel, delivery, ends)
+        else:
+            outcome = _try(channel, delivery, ends)
+    except Fenced as fenced:
         logger.warning("outcome fenced off: %s was claimed again", delivery)
+        _note_fenced(channel, delivery, str(fenced), started)
+        return None
+    point("after_settle")
+    return outcome
 
 
-def _try_in_transaction(channel: Channel, delivery: Delivery, started: float) -> None:
+def _try_in_transaction(channel: Channel, delivery: Delivery, ends: float) -> Outcome:
     """Effect and outcome commit together; if the fence holds, neither does."""
+    started = time.monotonic()
     try:
         with transaction.atomic():
             _commit_without_waiting()
-            outcome = channel.deliver(delivery)
+            outcome = channel.deliver(delivery, ends)
             if outcome.delivered:
+                point("after_effect_before_settle")
                 _conclude(channel, delivery, outcome, started)
-                return
+                return outcome
             transaction.set_rollback(True)
     except Fenced:
         raise
@@ -107,6 +127,7 @@ def _try_in_transaction(channel: Channel, delivery: Delivery, started: float) ->
         outcome = _failure(error)
     with transaction.atomic():
         _conclude(channel, delivery, outcome, started)
+    return outcome
 
 
 def _commit_without_waiting() -> None:
@@ -116,14 +137,19 @@ def _commit_without_waiting() -> None:
         cursor.execute("SET LOCAL synchronous_commit = off")
 
 
-def _try(channel: Channel, delivery: Delivery, started: float) -> None:
+def _try(channel: Channel, delivery: Delivery, ends: float) -> Outcome:
     """Reach out with no transaction open, then write the outcome down."""
+    started = time.monotonic()
     try:
-        outcome = channel.deliver(delivery)
+        outcome = channel.deliver(delivery, ends)
+    except Fenced:
+        raise
     except Exception as error:  # noqa: BLE001 - one faulty delivery stops no other
         outcome = _failure(error)
+    point("after_send_before_settle")
     with transaction.atomic():
         _conclude(channel, delivery, outcome, started)
+    return outcome
 
 
 def _failure(error: Exception) -> Outcome:
@@ -166,15 +192,34 @@ def _conclude(
 ) -> None:
     """Settle or postpone, with the attempt's row; raise Fenced if no longer ours."""
     if not _settled(channel, delivery, outcome):
-        raise Fenced
+        raise Fenced(outcome.name)
     Attempt.objects.create(
         delivery_id=delivery.id,
         claim=delivery.claim,
         seconds=time.monotonic() - started,
         outcome=outcome.name,
+        ambiguous=outcome.ambiguous,
         http_status=outcome.http_status,
         answer=outcome.answer,
         worker=delivery.worker,
+    )
+    point("after_settle_before_commit")
+
+
+def _note_fenced(
+    channel: Channel, delivery: Delivery, name: str, started: float
+) -> None:
+    """Say in the row of a lost claim what came of it after all."""
+    Attempt.objects.update_or_create(
+        delivery_id=delivery.id,
+        claim=delivery.claim,
+        defaults={
+            "outcome": "fenced",
+            "ambiguous": not channel.IN_TRANSACTION,
+            "answer": f"came too late: {name}",
+            "seconds": time.monotonic() - started,
+            "worker": delivery.worker,
+        },
     )
 
 
@@ -182,16 +227,19 @@ def _settled(channel: Channel, delivery: Delivery, outcome: Outcome) -> bool:
     if outcome.delivered:
         return settle(delivery, status=Status.DELIVERED, error="", finished_at=Now())
     error = f"{outcome.name}: {outcome.answer}"[:500]
+    if delivery.sending_at is not None and outcome.ambiguous:
+        return settle(delivery, status=Status.UNKNOWN, error=error, finished_at=Now())
     if not outcome.charged:
         return settle(
             delivery,
             attempts=F("attempts") - 1,
             due_at=Now() + OURS_AGAIN,
             error=error,
+            sending_at=None,
         )
     wait = schedule.next_delay(
         channel.RETRIES, delivery.attempts, hint=outcome.retry_after
     )
     if outcome.final or wait is None:
         return settle(delivery, status=Status.DEAD, error=error, finished_at=Now())
-    return settle(delivery, due_at=Now() + wait, error=error)
+    return settle(delivery, due_at=Now() + wait, error=error, sending_at=None)

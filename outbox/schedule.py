@@ -7,6 +7,7 @@ A claim that was never settled is due again when its lease is over.
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import timedelta
 
@@ -32,7 +33,10 @@ WEBHOOKS: Schedule = (
 )
 LETTERS = WEBHOOKS
 
-LEASE: float = settings.OUTBOX.get("LEASE_SECONDS", 30.0)  # seconds
+# All in seconds. The two upper bounds are for drills, in which time is short.
+LEASE: float = settings.OUTBOX.get("LEASE_SECONDS", 30.0)
+LONGEST_DEADLINE: float = settings.OUTBOX.get("LONGEST_DEADLINE", math.inf)
+LONGEST_DELAY: float = settings.OUTBOX.get("LONGEST_DELAY", math.inf)
 WITHIN_LEASE = LEASE * 2 / 3  # what may be frozen has let go before it is succeeded
 
 LONGEST_HINT = 24 * HOUR
@@ -41,7 +45,12 @@ JITTER = 0.1
 
 def deadline(seconds: float) -> float:
     """Return a channel's deadline, made shorter where the lease is short."""
-    return min(seconds, WITHIN_LEASE)
+    return min(seconds, WITHIN_LEASE, LONGEST_DEADLINE)
+
+
+def pause(seconds: float) -> timedelta:
+    """Return a wait that is no retry: for what was not tried, or not charged."""
+    return timedelta(seconds=min(seconds, LONGEST_DELAY))
 
 
 def next_delay(
@@ -56,4 +65,5 @@ def next_delay(
     if attempts > len(schedule):
         return None
     seconds = max(schedule[attempts - 1], min(hint or 0, LONGEST_HINT))
-    return timedelta(seconds=seconds * (1 + random.uniform(0, JITTER)))  # noqa: S311
+    seconds *= 1 + random.uniform(0, JITTER)  # noqa: S311
+    return timedelta(seconds=min(seconds, LONGEST_DELAY))

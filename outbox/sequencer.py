@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
+from outbox.points import point
+
 SEQUENCER = 0x73657131  # "seq1": one holder per database
 SMALLEST_BATCH = 1000
 
@@ -23,19 +25,23 @@ def sequence(*, at_least: int = SMALLEST_BATCH) -> int:
     never splits a transaction and grows with what waits, so that a backlog
     costs a few scans and not one for each batch.
     """
+    inside_another = connection.in_atomic_block  # whose patience is its own affair
     with transaction.atomic(), connection.cursor() as cursor:
-        # A frozen holder is thrown out, and another relay takes over.
-        cursor.execute(_PATIENCE, ["2s"])
+        if not inside_another:
+            # A frozen holder is thrown out, and another relay takes over.
+            cursor.execute(_PATIENCE)
         # In a statement of its own: the next one then sees all that the last
         # holder committed. With one statement for both, its snapshot would be
         # older than the lock, and it would take the same rows again.
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER])
         if not cursor.fetchone()[0]:
             return 0
+        point("before_positions")
         cursor.execute(_SEQUENCE, {"size": at_least})
         given = int(cursor.fetchone()[0])
-        cursor.execute(_PATIENCE, ["0"])  # a caller's transaction may go on
-        return given
+        point("after_positions_before_commit")
+    point("after_positions")
+    return given
 
 
 def sequence_all() -> int:
@@ -46,7 +52,7 @@ def sequence_all() -> int:
     return total
 
 
-_PATIENCE = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
+_PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '2s'"
 
 # Chosen in the order they are placed in: by the last event of the transaction. Of
 # two transactions on one stream, the one that had it first committed first, and its

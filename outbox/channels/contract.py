@@ -31,12 +31,17 @@ class Outcome:
 
     `final` ends a failed delivery at once; `charged=False` is for failures of
     our own, which cost the delivery no attempt. `retry_after` is in seconds.
+    `ambiguous`: nobody here knows whether the other side has the message.
+    `silent`: the destination did not answer at all, so that what else is owed to
+    it had better wait.
     """
 
     delivered: bool
     name: str = "delivered"
     final: bool = False
     charged: bool = True
+    ambiguous: bool = False
+    silent: bool = False
     http_status: int | None = None
     answer: str = ""
     retry_after: float | None = None
@@ -59,13 +64,17 @@ class Channel(Protocol):
     RETRIES: Schedule
     IN_TRANSACTION: bool
     BATCH: int
-    """Deliveries claimed at a time."""
+    """Deliveries claimed at a time; all of a batch are for one destination."""
     PER_DESTINATION: int
-    """Claims one destination may hold before others get theirs; two that claim at
-    the same moment may both take it."""
+    """Claims that may be held on one destination, by all relays together; two
+    relays that claim at the same moment may both take what is left of it."""
 
     def routes(self) -> Iterable[RouteTo]:
         """Return every destination there is, for the table of routes."""
 
-    def deliver(self, delivery: Delivery) -> Outcome:
-        """Make one attempt. May raise; that is a failed attempt."""
+    def deliver(self, delivery: Delivery, ends: float) -> Outcome:
+        """
+        Make one attempt; nothing may leave after `ends`, by `time.monotonic`.
+
+        May raise; that is a failed attempt.
+        """

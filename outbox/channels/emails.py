@@ -15,8 +15,10 @@ import smtplib
 import time
 import traceback
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import formataddr
+from functools import partial
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -30,10 +32,11 @@ from django.utils.encoding import punycode
 from django.utils.html import strip_tags
 from django.utils.module_loading import import_string
 
-from outbox import log, schedule
+from outbox import claims, log, schedule
 from outbox.channels import letters, smtp
 from outbox.channels.contract import DELIVERED, Outcome, RouteTo
 from outbox.channels.letters import Letter
+from outbox.errors import Fenced
 from outbox.models import Delivery, Event
 
 logger = logging.getLogger(__name__)
@@ -43,7 +46,7 @@ DEADLINE = schedule.deadline(20.0)
 RETRIES = schedule.LETTERS
 IN_TRANSACTION = False
 BATCH = 10
-PER_DESTINATION = 8
+PER_DESTINATION = 20
 
 LONGEST_ANSWER = 300
 
@@ -68,9 +71,8 @@ def routes() -> tuple[RouteTo, ...]:
     return ()
 
 
-def deliver(delivery: Delivery) -> Outcome:
+def deliver(delivery: Delivery, ends: float) -> Outcome:
     """Write and send one letter, if there still is somebody who wants it."""
-    ends = time.monotonic() + DEADLINE
     letter = letters.named(delivery.destination)
     if letter is None:
         return letters.unknown(delivery)
@@ -81,21 +83,33 @@ def deliver(delivery: Delivery) -> Outcome:
         return NO_ADDRESS
     if letter.kind in address.muted and not letter.mandatory:
         return NOT_WANTED
+    once = letter.at_most_once
     try:
-        return _send(compose(letter, delivery, address), ends)
-    except (OperationalError, InterfaceError):
+        return _send(
+            compose(letter, delivery, address),
+            ends,
+            partial(claims.sending, delivery) if once else _nothing,
+        )
+    except (OperationalError, InterfaceError, Fenced):
         raise  # our database, and no fault of the letter
     except Exception as error:  # noqa: BLE001 - its text may name the person
         return _failure(error, address, ends)
 
 
-def _send(message: EmailMultiAlternatives, ends: float) -> Outcome:
+def _send(
+    message: EmailMultiAlternatives, ends: float, about_to_send: Callable[[], object]
+) -> Outcome:
     backend = get_connection()
     if isinstance(backend, EmailBackend):
-        smtp.line().post(message, ends)
+        smtp.line().post(message, ends, about_to_send)
     else:  # the console, a file, memory: nothing that could stall
+        about_to_send()
         backend.send_messages([message])
     return DELIVERED
+
+
+def _nothing() -> None:
+    pass
 
 
 # --- The message ---------------------------------------------------------------
@@ -165,7 +179,10 @@ def _failure(error: Exception, address: Address, ends: float) -> Outcome:
     """Return what an error means for this letter, in words that name nobody."""
     outcome = _meaning(error, address)
     late = not outcome.final and time.monotonic() >= ends
-    return replace(outcome, name="deadline") if late else outcome
+    name = "deadline" if late else outcome.name
+    # No answer came, and the text had begun to leave.
+    doubtful = outcome.silent and smtp.line().sent
+    return replace(outcome, name=name, ambiguous=doubtful)
 
 
 def _meaning(error: Exception, address: Address) -> Outcome:
@@ -187,7 +204,14 @@ def _meaning(error: Exception, address: Address) -> Outcome:
         delivered=False,
         name=type(error).__name__[:40],
         answer=_scrubbed(str(error), address),
+        silent=_is_silence(error),
     )
+
+
+def _is_silence(error: Exception) -> bool:
+    answered = isinstance(error, smtplib.SMTPException)  # these are OSErrors, too
+    hung_up = isinstance(error, smtplib.SMTPServerDisconnected)
+    return hung_up or (isinstance(error, OSError) and not answered)
 
 
 def _refusal(code: int, text: bytes | str, address: Address, *, final: bool) -> Outcome:

@@ -24,6 +24,7 @@ from outbox import log, schedule
 from outbox.channels.contract import DELIVERED, Outcome, RouteTo
 from outbox.codec import DomainEvent
 from outbox.models import Delivery, Event, Route
+from outbox.points import point
 
 NAME = "letters"
 DEADLINE = schedule.deadline(10.0)
@@ -44,7 +45,8 @@ class Letter:
     `letters/loan_receipt.en.html` and `.uz.html`. `recipients` is asked when
     the letter is expanded, `context` when it is written: both may query. `kind`
     is what a member mutes, the name unless several letters share one; a
-    `mandatory` letter is sent to those who muted it, too.
+    `mandatory` letter is sent to those who muted it, too. One that is said to leave
+    `at_most_once` is not tried again where it may have left: it waits for a person.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Letter:
     recipients: Callable[[Any], Sequence[UUID]]
     context: Callable[[Any], dict[str, Any]]
     mandatory: bool = False
+    at_most_once: bool = False
     kind: str = ""
 
     def __post_init__(self) -> None:
@@ -87,7 +90,7 @@ def routes() -> Iterable[RouteTo]:
         yield RouteTo(letter.name, letter.event.type)
 
 
-def deliver(delivery: Delivery) -> Outcome:
+def deliver(delivery: Delivery, ends: float) -> Outcome:
     """Owe the letter to each of its recipients."""
     letter = named(delivery.destination)
     if letter is None:
@@ -107,6 +110,8 @@ def deliver(delivery: Delivery) -> Outcome:
                 "domain": _domain(),
             },
         )
+    Delivery.objects.filter(id=delivery.id).update(children=len(set(recipients)))
+    point("after_children_before_settle")
     return DELIVERED
 
 

@@ -56,7 +56,7 @@ def routes() -> Iterable[RouteTo]:
             yield RouteTo(name, event_class.type, ordered=True)
 
 
-def deliver(delivery: Delivery) -> Outcome:
+def deliver(delivery: Delivery, ends: float) -> Outcome:
     """Call the one receiver this delivery is owed to."""
     row = Event.objects.get(id=delivery.event_id)
     event = log.decoded(row)

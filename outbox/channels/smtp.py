@@ -12,11 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
 
+from outbox.points import point
+
+GO_AHEAD = 354  # RFC 5321: start mail input
 LONGEST_KEPT = 60.0
 """Seconds a connection is used for: shorter than servers wait for a word."""
 
@@ -32,9 +36,23 @@ class Line(EmailBackend):
 
     call: smtplib.SMTP | None = None
     opened_at = 0.0
+    sent = False
+    """Whether the text of the last message has begun to leave."""
 
-    def post(self, message: EmailMultiAlternatives, ends: float) -> None:
-        """Send one message before `ends`, or raise what stood in the way."""
+    def post(
+        self,
+        message: EmailMultiAlternatives,
+        ends: float,
+        about_to_send: Callable[[], object],
+    ) -> None:
+        """
+        Send one message before `ends`, or raise what stood in the way.
+
+        `about_to_send` is called when the server has agreed to take the text, just
+        before it leaves; if it raises, it does not leave.
+        """
+        self.sent = False
+        self._go_ahead = partial(self._check_clock, ends, about_to_send)
         with _until(ends, self.cut):
             try:
                 self._connect(ends)
@@ -61,14 +79,28 @@ class Line(EmailBackend):
     @property
     def connection_class(self) -> Callable[..., smtplib.SMTP]:  # type: ignore[override]
         """Django's choice; known here before it connects, as a greeting may stall."""
-        kind = super().connection_class
+        line, theirs = self, super().connection_class
 
-        def connected(*args: Any, **kwargs: Any) -> smtplib.SMTP:
-            self.call = kind.__new__(kind)
-            kind.__init__(self.call, *args, **kwargs)
-            return self.call
+        class Call(theirs):  # type: ignore[valid-type, misc]
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                line.call = self
+                super().__init__(*args, **kwargs)
 
-        return connected
+            def getreply(self) -> tuple[int, bytes]:
+                code, text = super().getreply()
+                if code == GO_AHEAD:  # what follows is the text
+                    line._go_ahead()
+                return code, text
+
+        return Call
+
+    def _check_clock(self, ends: float, about_to_send: Callable[[], object]) -> None:
+        # The watch may come late, to a process that was frozen: the clock does not.
+        if time.monotonic() >= ends:
+            raise TimeoutError("the deadline has passed")
+        about_to_send()
+        point("before_send")
+        self.sent = True
 
     def _connect(self, ends: float) -> None:
         """

@@ -43,6 +43,11 @@ Outcome = Literal[
 ]
 
 
+UNANSWERED: frozenset[Outcome] = frozenset(
+    ["bad_response", "deadline", "tls_error", "reset"]
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """
@@ -50,12 +55,14 @@ class Answer:
 
     `text` is the start of the answer's body, or without a status the fault in
     words; PostgreSQL can store it. `retry_after` is in seconds from now, of a
-    429 or 503. `status` may be there although the outcome is a fault.
+    429 or 503. `status` may be there although the outcome is a fault. `sent` tells
+    whether anything of the request has left.
     """
 
     outcome: Outcome
     status: int | None = None
     text: str = ""
+    sent: bool = False
     seconds: float = 0.0
     retry_after: float | None = None
 
@@ -63,6 +70,11 @@ class Answer:
     def delivered(self) -> bool:
         """Tell whether the receiver has taken the message."""
         return self.outcome == "ok"
+
+    @property
+    def ambiguous(self) -> bool:
+        """Tell whether the receiver may have taken it without our knowing."""
+        return self.sent and self.outcome in UNANSWERED
 
 
 def read(response: requests.Response) -> Answer:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Self
 
+from outbox.points import point
+
 
 class Attempt:
     """
@@ -27,13 +29,14 @@ class Attempt:
 
     current: ContextVar[Attempt] = ContextVar("attempt")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, ends: float) -> None:
         self.address = ""
         self.over = False
-        self._ends_at = time.monotonic() + seconds
+        self.sent = False
+        self._ends_at = ends
         self._held: list[socket.socket] = []
         self._lock = threading.Lock()
-        self._watchdog = threading.Timer(seconds, self._end)
+        self._watchdog = threading.Timer(self.left(), self._end)
         self._watchdog.daemon = True
 
     def __enter__(self) -> Self:
@@ -52,6 +55,18 @@ class Attempt:
     def left(self) -> float:
         """Return the seconds that are left; never 0, which sockets misunderstand."""
         return max(self._ends_at - time.monotonic(), 0.001)
+
+    def about_to_send(self) -> None:
+        """
+        Note that bytes leave now. Raises TimeoutError if it is too late for that.
+
+        The watchdog may come late, to a process that was frozen: the clock does not.
+        """
+        if self.over or time.monotonic() >= self._ends_at:
+            raise TimeoutError("The deadline has passed.")
+        if not self.sent:
+            point("before_send")
+        self.sent = True
 
     def watch(self, connected: socket.socket) -> None:
         """End this connection when the time is up. Raises TimeoutError if it is."""

@@ -23,8 +23,8 @@ NAME = endpoints.CHANNEL
 DEADLINE = schedule.deadline(10.0)
 RETRIES = schedule.WEBHOOKS
 IN_TRANSACTION = False
-BATCH = 10
-PER_DESTINATION = 5
+BATCH = 5
+PER_DESTINATION = 10
 
 
 def routes() -> Iterable[RouteTo]:
@@ -36,7 +36,7 @@ def routes() -> Iterable[RouteTo]:
             yield RouteTo(str(endpoint.id), event_type, ordered=endpoint.ordered)
 
 
-def deliver(delivery: Delivery) -> Outcome:
+def deliver(delivery: Delivery, ends: float) -> Outcome:
     """POST the message once, signed."""
     endpoint = (
         WebhookEndpoint.objects.filter(id=delivery.destination)
@@ -56,6 +56,7 @@ def deliver(delivery: Delivery) -> Outcome:
         body.encode(),
         _headers(endpoint, delivery, body.encode()),
         deadline=DEADLINE,
+        ends=ends,
         session=transport.session_of(delivery.destination),
         policy=_policy(),
     )
@@ -63,6 +64,8 @@ def deliver(delivery: Delivery) -> Outcome:
         delivered=answer.delivered,
         name=answer.outcome,
         final=answer.outcome == "gone",
+        ambiguous=answer.ambiguous,
+        silent=answer.status is None,
         http_status=answer.status,
         answer=answer.text,
         retry_after=answer.retry_after,

@@ -111,6 +111,12 @@ class _Watched(HTTPConnection):
             Attempt.current.get().watch(self.sock)
         super().request(*args, **kwargs)
 
+    def send(self, data: Any) -> None:
+        if self.sock is None:  # http.client would connect in here
+            self.connect()
+        Attempt.current.get().about_to_send()
+        super().send(data)
+
 
 class _WatchedTLS(_Watched, HTTPSConnection):
     pass

@@ -10,6 +10,7 @@ proxies of the environment not used, cookies not kept, nothing is inflated.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ def post(
     headers: Mapping[str, str],
     *,
     deadline: float,
+    ends: float = math.inf,
     session: requests.Session | None = None,
     policy: AddressPolicy = PUBLIC,
 ) -> Answer:
@@ -49,10 +51,12 @@ def post(
     POST the body once and return what became of it, after `deadline` seconds at most.
 
     The deadline is for everything together: name, connection, TLS, headers
-    and body. A session is one of ours (`Session`, `session_of`) and belongs to
-    one thread; without one the connection is not kept. Raises ValueError or
-    TypeError for headers that cannot be sent, a deadline that is not positive
-    and a session of another kind; never for what is at the other end.
+    and body; `ends` is a moment of `time.monotonic` by which it is over in any
+    case, and after which nothing leaves. A session is one of ours (`Session`,
+    `session_of`) and belongs to one thread; without one the connection is not kept.
+    Raises ValueError or TypeError for headers that cannot be sent, a deadline that
+    is not positive and a session of another kind; never for what is at the other
+    end.
     """
     if not 0 < deadline < threading.TIMEOUT_MAX:
         raise ValueError("The deadline is a positive number of seconds.")
@@ -60,12 +64,13 @@ def post(
         raise TypeError("Only a session made here is safe: see session_of().")
     request = requests.Request("POST", headers=_sendable(headers), data=body)
     began = time.monotonic()
+    ends = min(began + deadline, ends)
     given = nullcontext(session) if session else Session()
-    with given as used, Attempt(deadline) as attempt:
+    with given as used, Attempt(ends) as attempt:
         answer = _attempted(url, request, used, policy, attempt)
     if attempt.over:
         answer = replace(answer, outcome="deadline", retry_after=None)
-    return replace(answer, seconds=time.monotonic() - began)
+    return replace(answer, sent=attempt.sent, seconds=time.monotonic() - began)
 
 
 def _attempted(
