@@ -4,18 +4,22 @@ PYTHON ?= python3
 PORT ?= 8000
 BOOKS ?=
 WHAT ?=
+DURATION ?=
+SEED ?=
+BROKER ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo proof lock clean
+.PHONY: help run test demo proof chaos chaos-oracle lock clean
 
 help: ## Say what there is to make
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 	@echo
 	@echo "PORT=8000 for run; BOOKS=file.csv for demo and proof; WHAT=main-job for proof"
+	@echo "DURATION=60 SEED=7 BROKER=postgresql|amqp|redis for chaos"
 
 run: $(READY) ## Start the library: database, web server, relay workers (Ctrl-C stops)
 	@$(BIN)/python manage.py up --port $(PORT)
@@ -32,6 +36,13 @@ demo: $(READY) ## Show the main job from end to end on a throw-away database
 
 proof: $(READY) ## Prove the claims, the long way
 	@BOOKS="$(BOOKS)" $(BIN)/python manage.py proof $(WHAT)
+
+chaos: $(READY) ## Break everything at random while books are lent, and count what arrives
+	@$(BIN)/python -m tests.chaos $(if $(DURATION),--duration "$(DURATION)") \
+		$(if $(SEED),--seed "$(SEED)") $(if $(BROKER),--broker "$(BROKER)")
+
+chaos-oracle: $(READY) ## Take each safeguard out in turn: somebody has to notice
+	@$(BIN)/python -m tests.chaos.oracle
 
 # A lock is made for every Python and platform at once, and names no registry.
 LOCK := .lock-env/bin/uv pip compile pyproject.toml --quiet --universal \

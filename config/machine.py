@@ -8,11 +8,14 @@ is the same command a person would type.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 
 from config.processes import Child
-from config.state import CHECKOUT
+from config.state import CHECKOUT, make_folder, make_state_folder
 
 # What a request, and an attempt to deliver, may take before it is cut off. An
 # attempt ends by its own deadline of at most 20 s, and two more to write it down.
@@ -30,8 +33,35 @@ def environment(**values: str) -> dict[str, str]:
         **os.environ,
         "DJANGO_SETTINGS_MODULE": settings,
         "PYTHONUNBUFFERED": "1",  # a line is passed on when it is written
+        "PROMETHEUS_MULTIPROC_DIR": str(counting_folder()),
         **values,
     }
+
+
+@cache
+def counting_folder() -> Path:
+    """
+    Return the folder in which the children of this process count together.
+
+    Empty at first: a count begins with the machine. Those of processes that are
+    gone are cleared away.
+    """
+    folders = make_folder(make_state_folder() / "metrics")
+    own = folders / str(os.getpid())
+    for folder in folders.iterdir():
+        if folder == own or not _is_running(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+    return make_folder(own)
+
+
+def _is_running(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's by now
+        return True
+    return True
 
 
 def command(

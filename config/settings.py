@@ -39,11 +39,23 @@ LETTERS_FROM: str = env.sender("LETTERS_FROM", "Kutubxona <library@localhost>")
 
 PLAIN_HTTP_WEBHOOKS: bool = env.bool("PLAIN_HTTP_WEBHOOKS", DEBUG)
 RELAY_LEASE: float = env.float("RELAY_LEASE", 30.0, validate=validate.Range(min=3))
+KEEP_DELIVERIES_DAYS: int = env.int(
+    "KEEP_DELIVERIES_DAYS", 30, validate=validate.Range(min=1, max=36500)
+)
 LOAN_DAYS: int = env.int("LOAN_DAYS", 28, validate=validate.Range(min=1, max=3650))
 LOAN_LIMIT: int = env.int("LOAN_LIMIT", 5, validate=validate.Range(min=0))
 
 LOG_LEVEL: str = env.log_level_name("LOG_LEVEL", "INFO")
 LOG_JSON: bool = env.bool("LOG_JSON", False)
+
+METRICS_TOKEN: str = env.str(
+    "METRICS_TOKEN",
+    "",
+    validate=validate.Regexp(
+        r"^([A-Za-z0-9._~+/=-]{20,})?$",
+        error="has fewer than 20 characters, or others than A-Z a-z 0-9 ._~+/=-",
+    ),
+)
 
 env.seal()
 
@@ -85,6 +97,7 @@ OUTBOX: dict[str, Any] = {
     ],
     "LETTERS": ["library.lending.letters", "library.members.letters"],
     "FOLLOWERS": ["projections.feed.catch_up_all"],
+    "GAUGES": ["projections.gauges.lag"],
     "CHANNELS": [
         "outbox.channels.signals",
         "outbox.channels.webhooks.channel",
@@ -95,6 +108,7 @@ OUTBOX: dict[str, Any] = {
     "ADDRESSES": "library.members.addresses.of",
     "ORIGIN": PUBLIC_URL,
     "LEASE_SECONDS": RELAY_LEASE,
+    "KEEP_DAYS": KEEP_DELIVERIES_DAYS,
     "PLAIN_HTTP": PLAIN_HTTP_WEBHOOKS,
 }
 
@@ -126,6 +140,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 MIDDLEWARE = [
+    "outbox.api.correlation.Correlated",
     "config.bounds.NoNulCharacters",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -246,6 +261,7 @@ _stamped: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
+    structlog.stdlib.ExtraAdder(allow=("outcome", "seconds")),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 LOGGING = {
@@ -269,6 +285,7 @@ LOGGING = {
     "loggers": {
         "dramatiq": {"level": "WARNING"},
         "psycopg.pool": {"level": "ERROR"},
+        "urllib3": {"level": "INFO"},  # its DEBUG quotes the URLs of webhooks
         "pika": {"level": "CRITICAL"},  # a broker that is away is counted, not shouted
     },
 }

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config.health import Alive, Ready
 from config.home import Home
+from config.metrics import Metrics
 from library.catalog import views as catalog
 from library.lending import views as lending
 from library.members import tokens
@@ -49,6 +50,7 @@ urlpatterns = [
     path("", Home.as_view(), name="home"),
     path("livez", Alive.as_view(), name="livez"),
     path("readyz", Ready.as_view(), name="readyz"),
+    path("metrics", Metrics.as_view(), name="metrics"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
 ]

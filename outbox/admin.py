@@ -6,7 +6,16 @@ from django.contrib import admin
 from django_outbox_pattern import admin as theirs  # noqa: F401 - registers its own
 from django_outbox_pattern.models import Published, Received
 
-from outbox.models import Attempt, Delivery, Event, Position, Route, WebhookEndpoint
+from outbox.models import (
+    Attempt,
+    Delivery,
+    Event,
+    Position,
+    Replay,
+    Route,
+    Tally,
+    WebhookEndpoint,
+)
 from outbox.windows import Window
 
 # The package's windows can be reached through; ours take their place.
@@ -61,6 +70,20 @@ class AttemptWindow(Window):
     list_filter = ["outcome"]
     list_select_related = ["delivery"]
     ordering = ["-id"]
+
+
+@admin.register(Replay)
+class ReplayWindow(Window):
+    list_display = ["created_at", "channel", "destination", "replayed", "finished_at"]
+    list_filter = ["channel"]
+    ordering = ["-created_at"]
+
+
+@admin.register(Tally)
+class TallyWindow(Window):
+    list_display = ["channel", "destination", "status", "deliveries", "children"]
+    list_filter = ["channel", "status"]
+    ordering = ["channel", "destination", "status"]
 
 
 @admin.register(WebhookEndpoint)

@@ -13,19 +13,21 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from outbox import schedule
+from outbox import metrics, schedule
 from outbox.channels.contract import Channel
+from outbox.columns import Now
 from outbox.errors import Fenced
-from outbox.models import Attempt, Delivery, Now, Status
+from outbox.front import Front, Place, front
+from outbox.models import Attempt, Delivery, Status
 from outbox.points import point
 
 LEASE = timedelta(seconds=schedule.LEASE)
@@ -68,22 +70,68 @@ def claim(channel: Channel, *, retried_first: bool = False) -> list[Delivery]:
     claim was never settled goes alone: if it is poison, it takes nothing else with
     it. One that has lost all its attempts this way is dead.
     """
-    order = "DESC" if retried_first else "ASC"
-    values: dict[str, Any] = {
+    here = front(channel.NAME)
+    known = here.known()
+    claimed = _claim(channel, known, retried_first)
+    if known and not claimed and here.may_look():
+        claimed = _claim(channel, None, retried_first)
+    point("after_claim")
+    return sorted(claimed, key=lambda each: each.position)
+
+
+def _claim(
+    channel: Channel, known: Mapping[Place, datetime] | None, retried_first: bool
+) -> list[Delivery]:
+    begun, here = time.monotonic(), front(channel.NAME)
+    statement, values = statement_for(channel, known, retried_first=retried_first)
+    point("before_claim")
+    with transaction.atomic():
+        claimed = list(Delivery.objects.raw(statement, values))
+        if known is None:
+            here.looked_everywhere(time.monotonic() - begun)
+        _note_lost(channel, claimed)
+        due = [each for each in claimed if not _ended(channel, each)]
+        point("after_claim_before_commit")
+    metrics.lost(channel, claimed)
+    _move(here, claimed, channel.BATCH)
+    return due
+
+
+def statement_for(
+    channel: Channel,
+    known: Mapping[Place, datetime] | None,
+    *,
+    retried_first: bool = False,
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement that claims a batch, and its values."""
+    places = list((known or {}).items())
+    values = {
+        "destinations": [destination for (destination, _), _ in places],
+        "retried": [retried for (_, retried), _ in places],
+        "marks": [mark for _, mark in places],
         "channel": channel.NAME,
         "share": channel.PER_DESTINATION,
         "batch": channel.BATCH,
         "lease": LEASE,
         "worker": worker_name(),
     }
-    point("before_claim")
-    with transaction.atomic():
-        claimed = list(Delivery.objects.raw(_CLAIM.replace("/*order*/", order), values))
-        _note_lost(channel, claimed)
-        due = [each for each in claimed if not _ended(channel, each)]
-        point("after_claim_before_commit")
-    point("after_claim")
-    return sorted(due, key=lambda each: each.position)
+    where = _EVERYWHERE if known is None else _KNOWN
+    order = "DESC" if retried_first else "ASC"
+    return _CLAIM.format(places=where, order=order), values
+
+
+def _move(here: Front, claimed: Sequence[Any], batch: int) -> None:
+    if not claimed:
+        return
+    one = claimed[0]
+    if len(claimed) == one.found:  # not where one goes alone, and leaves the others
+        here.move(
+            (one.destination, one.retried),
+            [each.was_due_at for each in claimed],
+            full=one.found >= min(batch, one.room),
+            ordered=any(each.lane for each in claimed),
+            now=one.due_at - LEASE,
+        )
 
 
 def settle(delivery: Delivery, **outcome: Any) -> bool:
@@ -121,12 +169,19 @@ def attempts_allowed(channel: Channel) -> int:
 def _ended(channel: Channel, delivery: Delivery) -> bool:
     """End what must not be attempted again; tell whether it was."""
     if delivery.sending_at is not None:
-        return settle(
-            delivery, status=Status.UNKNOWN, error=DOUBTFUL, finished_at=Now()
-        )
-    if delivery.attempts > attempts_allowed(channel):
-        return settle(delivery, status=Status.DEAD, error=SPENT, finished_at=Now())
-    return False
+        status, error = Status.UNKNOWN, DOUBTFUL
+    elif delivery.attempts > attempts_allowed(channel):
+        status, error = Status.DEAD, SPENT
+    else:
+        return False
+    # Uncharged: under this claim nothing is tried.
+    return settle(
+        delivery,
+        attempts=F("attempts") - 1,
+        status=status,
+        error=error,
+        finished_at=Now(),
+    )
 
 
 def _note_lost(channel: Channel, claimed: Sequence[Delivery]) -> None:
@@ -144,23 +199,10 @@ def _note_lost(channel: Channel, claimed: Sequence[Delivery]) -> None:
     )
 
 
-# The first part walks the index from destination to destination; the second draws
-# one of those with something due and with room for another claim; the third takes
-# its batch, lanes permitting. Chance, and not the age of what is due, is what keeps
-# a destination with a long backlog from being served before all others.
-_IS_DUE = """
-    d.channel = %(channel)s AND d.status = 'pending'
-    AND d.destination = t.destination
-    AND d.due_at <= clock_timestamp()
-    AND (d.lane IS NULL OR NOT EXISTS (
-        SELECT FROM outbox_delivery earlier
-        WHERE earlier.channel = %(channel)s AND earlier.status = 'pending'
-          AND earlier.destination = d.destination
-          AND earlier.lane = d.lane AND earlier.position < d.position))
-    ORDER BY least(d.attempts, 1) /*order*/, d.due_at, d.id
-"""
-_CLAIM = f"""
-WITH RECURSIVE destinations AS (
+# Where to look: from destination to destination along the index, or only in places
+# that are known, and there from where the last claim ended (see `front.py`).
+_EVERYWHERE = """
+destinations AS (
     (SELECT destination FROM outbox_delivery
      WHERE channel = %(channel)s AND status = 'pending'
      ORDER BY destination LIMIT 1)
@@ -172,28 +214,55 @@ WITH RECURSIVE destinations AS (
         ORDER BY d.destination LIMIT 1
     )
     FROM destinations t WHERE t.destination IS NOT NULL
-), drawn AS MATERIALIZED (
-    SELECT t.destination, %(share)s - claims.held AS room
-    FROM destinations t
+), places AS (
+    SELECT destination, retried, '-infinity'::timestamptz AS mark
+    FROM destinations CROSS JOIN (VALUES (0), (1)) AS either (retried)
+    WHERE destination IS NOT NULL
+)"""
+_KNOWN = """
+places AS (
+    SELECT * FROM unnest(
+        %(destinations)s::text[], %(retried)s::int[], %(marks)s::timestamptz[]
+    ) AS known (destination, retried, mark)
+)"""
+
+# One place is drawn of those with something due and with room for another claim,
+# then its batch is taken, lanes permitting. Chance, and not the age of what is due,
+# keeps a destination with a long backlog from being served before all others. The
+# time is the statement's: a clock that may change from row to row bounds no index
+# scan, which would then go through all that waits for its retry.
+_DUE = """
+    FROM outbox_delivery d
+    WHERE d.channel = %(channel)s AND d.status = 'pending'
+      AND d.destination = t.destination AND least(d.attempts, 1) = t.retried
+      AND d.due_at BETWEEN t.mark AND statement_timestamp()
+      AND (d.lane IS NULL OR NOT EXISTS (
+          SELECT FROM outbox_delivery earlier
+          WHERE earlier.channel = %(channel)s AND earlier.status = 'pending'
+            AND earlier.destination = d.destination
+            AND earlier.lane = d.lane AND earlier.position < d.position))
+    ORDER BY d.due_at, d.id
+"""
+_CLAIM = f"""
+WITH RECURSIVE {{places}}, drawn AS MATERIALIZED (
+    SELECT t.destination, t.retried, t.mark, %(share)s - claims.held AS room
+    FROM places t
     CROSS JOIN LATERAL (
         SELECT count(*) AS held FROM outbox_delivery d
         WHERE d.channel = %(channel)s AND d.status = 'pending'
           AND d.destination = t.destination
-          AND d.worker <> '' AND d.due_at > clock_timestamp()
+          AND d.worker <> '' AND d.due_at > statement_timestamp()
     ) claims
-    CROSS JOIN LATERAL (
-        SELECT least(d.attempts, 1) AS retried FROM outbox_delivery d
-        WHERE {_IS_DUE} LIMIT 1
-    ) oldest
+    CROSS JOIN LATERAL (SELECT {_DUE} LIMIT 1) something
     WHERE claims.held < %(share)s
-    ORDER BY oldest.retried /*order*/, claims.held, random()
+    ORDER BY t.retried {{order}}, claims.held, random()
     LIMIT 1
 ), due AS MATERIALIZED (
-    SELECT d.id, d.worker
+    SELECT d.*, t.retried, t.room
     FROM drawn t
     CROSS JOIN LATERAL (
-        SELECT d.id, d.worker FROM outbox_delivery d
-        WHERE {_IS_DUE} LIMIT least(%(batch)s, t.room)
+        SELECT d.id, d.worker, d.due_at
+        {_DUE} LIMIT least(%(batch)s, t.room)
         FOR UPDATE SKIP LOCKED
     ) d
 ), alone AS (
@@ -207,5 +276,10 @@ SET claim = d.claim + 1,
 FROM due
 WHERE d.id = due.id
   AND (NOT EXISTS (SELECT FROM alone) OR d.id = (SELECT id FROM alone))
-RETURNING d.*, due.worker AS lost_by
-"""  # noqa: S608 - both parts stand right here
+RETURNING d.*, due.worker AS lost_by, due.due_at AS was_due_at,
+    due.retried, due.room, (SELECT count(*) FROM due) AS found,
+    (SELECT e.metadata ->> 'correlation_id' FROM outbox_event e
+     WHERE e.id = d.event_id) AS correlation_id,
+    (SELECT e.metadata ->> 'traceparent' FROM outbox_event e
+     WHERE e.id = d.event_id) AS traceparent
+"""  # noqa: S608 - its parts stand right here

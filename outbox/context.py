@@ -13,17 +13,22 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from structlog.contextvars import bound_contextvars
+
 from outbox.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+NOBODY = "system"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """The origin of the events recorded while it is current."""
 
-    actor: str = "system"
+    actor: str = NOBODY
     correlation_id: UUID = field(default_factory=new_id)
     causation_id: UUID | None = None
     caused_by: tuple[str, ...] = ()
@@ -41,6 +46,15 @@ class Cause:
         }
         return {name: value for name, value in stored.items() if value}
 
+    def named_in_logs(self) -> dict[str, str]:
+        """Return what every line of log inside carries: ids, never a name."""
+        named = {
+            "actor": "" if self.actor == NOBODY else self.actor,
+            "correlation_id": str(self.correlation_id),
+            "causation_id": str(self.causation_id or ""),
+        }
+        return {name: value for name, value in named.items() if value}
+
 
 _current: ContextVar[Cause | None] = ContextVar("outbox_cause", default=None)
 
@@ -56,11 +70,12 @@ def acting(**changes: Any) -> Iterator[Cause]:
     Make a cause current for the block; unnamed parts are inherited.
 
     The yielded cause's `recorded` lists the ids of the events recorded
-    directly under it, in order.
+    directly under it, in order. Lines of log inside say whose they are.
     """
     cause = replace(current(), recorded=[], **changes)
     token = _current.set(cause)
     try:
-        yield cause
+        with bound_contextvars(**cause.named_in_logs()):
+            yield cause
     finally:
         _current.reset(token)

@@ -66,7 +66,7 @@ def record(
     encoded = encoded or [codec.encode(event) for event in events]
     rows = Event.objects.bulk_create(_rows(events, encoded, cause))
     point("after_events_before_outbox_rows")
-    Published.objects.bulk_create([_outbox_row(row) for row in rows])
+    Published.objects.bulk_create([outbox_row(row) for row in rows])
     cause.recorded.extend(row.id for row in rows)
     transaction.on_commit(nudge.work_waiting, robust=True)
     point("after_outbox_rows_before_commit")
@@ -123,6 +123,19 @@ def public_message(row: Event) -> str:
     return orjson.dumps(message).decode()
 
 
+def outbox_row(row: Event) -> Published:
+    """Return the outbox row of an event, not saved yet."""
+    # bulk_create skips the package's save(), which would compute the headers.
+    return Published(
+        id=row.id,
+        destination=row.type,
+        version=str(row.version),
+        body=public_message(row),
+        expires_at=NEVER,
+        headers={"dop-msg-id": str(row.id), "dop-msg-destination": row.type},
+    )
+
+
 def _rows(
     events: Sequence[DomainEvent], encoded: Sequence[dict[str, Any]], cause: Cause
 ) -> list[Event]:
@@ -154,18 +167,6 @@ def _versions(streams: set[str]) -> Counter[str]:
     found = Event.objects.filter(stream__in=streams).values("stream")
     return Counter(
         dict(found.annotate(last=Max("version")).values_list("stream", "last"))
-    )
-
-
-def _outbox_row(row: Event) -> Published:
-    # bulk_create skips the package's save(), which would compute the headers.
-    return Published(
-        id=row.id,
-        destination=row.type,
-        version=str(row.version),
-        body=public_message(row),
-        expires_at=NEVER,
-        headers={"dop-msg-id": str(row.id), "dop-msg-destination": row.type},
     )
 
 

@@ -7,36 +7,14 @@ event, with the event's id as its own.
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Least
 
+from outbox.columns import CurrentTransaction, Now, TransactionIdField
 from outbox.ids import new_id
-
-
-class Now(models.Func):
-    """The clock of the database at this very moment, not at the transaction's start."""
-
-    function = "clock_timestamp"
-    output_field = models.DateTimeField()
-
-
-class CurrentTransaction(models.Func):
-    """The id of the transaction that is writing."""
-
-    function = "pg_current_xact_id"
-
-
-class TransactionIdField(models.Field):  # type: ignore[type-arg]
-    """PostgreSQL's 64 bit transaction id, which never wraps around."""
-
-    def db_type(self, connection: Any) -> str:
-        """Return the column type."""
-        return "xid8"
 
 
 class Event(models.Model):
@@ -199,7 +177,7 @@ class Delivery(models.Model):
             ),
             # What is being attempted right now.
             models.Index(
-                fields=["channel", "destination"],
+                fields=["channel", "destination", "due_at"],
                 condition=models.Q(status="pending") & ~models.Q(worker=""),
                 name="outbox_delivery_claimed",
             ),

@@ -14,11 +14,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from outbox import metrics
 from outbox.points import point
 
 logger = logging.getLogger(__name__)
 
 PAUSE = 1.0  # seconds after a failure; the sweep comes by as often
+COALESCE = 0.01  # seconds after a nudge, in which many commits become one more
 
 Send = Callable[[], object]
 
@@ -55,8 +57,10 @@ class Bell:
             try:
                 point("before_nudge")
                 self._send()
+                time.sleep(COALESCE)
             except Exception:  # a dead broker: the sweep delivers
                 self.failures += 1
+                metrics.NUDGE_FAILURES.inc()
                 logger.warning("nudge failed; the sweep will deliver", exc_info=True)
                 # A port that refuses does so at once: trying at every commit
                 # would cost requests their processor, and fill the log.

@@ -23,11 +23,12 @@ from django.db import (
 )
 from django.db.models import F
 
-from outbox import schedule
+from outbox import attempts, schedule
 from outbox.channels.contract import Channel, Outcome
 from outbox.claims import Lease, claim, release, settle
+from outbox.columns import Now
 from outbox.errors import Fenced, UnknownEventType
-from outbox.models import Attempt, Delivery, Now, Status
+from outbox.models import Attempt, Delivery, Status
 from outbox.points import point
 
 logger = logging.getLogger(__name__)
@@ -94,18 +95,20 @@ def attempt(channel: Channel, delivery: Delivery, ends: float) -> Outcome | None
 
     Return the outcome, or None if it came too late to count.
     """
-    started = time.monotonic()
-    point("before_attempt")
-    try:
-        if channel.IN_TRANSACTION:
-            outcome = _try_in_transaction(channel, delivery, ends)
-        else:
-            outcome = _try(channel, delivery, ends)
-    except Fenced as fenced:
-        logger.warning("outcome fenced off: %s was claimed again", delivery)
-        _note_fenced(channel, delivery, str(fenced), started)
-        return None
-    point("after_settle")
+    with attempts.named(delivery):
+        started = time.monotonic()
+        point("before_attempt")
+        try:
+            if channel.IN_TRANSACTION:
+                outcome = _try_in_transaction(channel, delivery, ends)
+            else:
+                outcome = _try(channel, delivery, ends)
+        except Fenced as fenced:
+            _note_fenced(channel, delivery, str(fenced), started)
+            attempts.fenced(channel, time.monotonic() - started)
+            return None
+        attempts.ended(channel, outcome, time.monotonic() - started)
+        point("after_settle")
     return outcome
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
+from outbox import metrics
 from outbox.points import point
 
 SEQUENCER = 0x73657131  # "seq1": one holder per database
@@ -40,6 +41,7 @@ def sequence(*, at_least: int = SMALLEST_BATCH) -> int:
         cursor.execute(_SEQUENCE, {"size": at_least})
         given = int(cursor.fetchone()[0])
         point("after_positions_before_commit")
+    metrics.SEQUENCED.inc(given)
     point("after_positions")
     return given
 

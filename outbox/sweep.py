@@ -3,7 +3,8 @@ The promise behind the nudges: what is owed goes out with every message lost.
 
 A thread for sequencing, one for each channel and one for each follower of the
 log (projections) do all the work there is, at least every second, by
-themselves. Claims skip locked rows, so they run beside the actors.
+themselves. Claims skip locked rows, so they run beside the actors. One more
+has the duties that come up now and then.
 """
 
 from __future__ import annotations
@@ -22,11 +23,21 @@ from django.utils.module_loading import import_string
 from outbox import relay, sequencer
 from outbox.channels.contract import Channel
 from outbox.channels.registry import channels
+from outbox.duties import Duties
 
 logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 1.0
 SHORTEST_PAUSE = 0.7
+
+
+_here: list[Sweep] = []
+
+
+def wake_here() -> None:
+    """Sweep at once, where this process sweeps at all: something was sequenced."""
+    for sweep in _here:
+        sweep.wake()
 
 
 class Sweep:
@@ -45,12 +56,14 @@ class Sweep:
                 self._thread(path, import_string(path))
                 for path in settings.OUTBOX["FOLLOWERS"]
             ),
+            self._thread("duties", Duties(self._stopping.is_set)),
         ]
 
     def start(self) -> None:
         """Start sweeping."""
         for thread in self._threads:
             thread.start()
+        _here.append(self)
 
     def wake(self) -> None:
         """Sweep at once: something was committed in this process."""
@@ -60,6 +73,8 @@ class Sweep:
     def stop(self, seconds: float) -> bool:
         """Finish what is being attempted; tell whether all threads ended in time."""
         ends = time.monotonic() + seconds
+        if self in _here:
+            _here.remove(self)
         self._stopping.set()
         self.wake()
         for thread in self._threads:

@@ -6,7 +6,7 @@ from typing import Any
 
 import dramatiq
 
-from outbox import relay, sequencer
+from outbox import relay, sequencer, sweep
 from outbox.channels.registry import channels
 
 # The row is the promise and the database retries; a message may be lost.
@@ -17,6 +17,7 @@ ACTOR: dict[str, Any] = {"max_retries": 0, "time_limit": 60_000}
 def sequence() -> None:
     """Give positions to what was committed, then wake the channels."""
     if sequencer.sequence_all():
+        sweep.wake_here()  # the shortest way; messages call for help
         wake_channels()
 
 

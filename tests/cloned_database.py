@@ -16,7 +16,7 @@ import pytest
 from django.db import connection, connections
 from psycopg import sql
 
-from outbox import nudge
+from outbox import front, nudge
 
 
 @pytest.fixture
@@ -61,6 +61,12 @@ def _run(statement: str, *names: str) -> None:
         psycopg.connect(**_arguments("postgres"), autocommit=True)
     ) as admin:
         admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@pytest.fixture(autouse=True)
+def a_new_front():
+    """Remember nothing of the deliveries of another test's database."""
+    front.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -20,9 +20,11 @@ from django.db import connection
 from config import machine
 from library.signals import SIGNALS
 from outbox import claims, codec, relay, sweep, tasks
+from outbox.audit import CHECKS
 from outbox.channels.letters import letters
 from outbox.channels.registry import channels
 from outbox.management.commands.relay import SESSION
+from outbox.subcommands import SUBCOMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -130,6 +132,16 @@ def test_the_queries_of_the_document_of_operations_can_be_asked(db):
         for query in queries:
             cursor.execute(query)
             cursor.fetchall()
+
+
+def test_the_document_of_operations_has_every_outbox_command_and_finding():
+    parts = sections("operations.md", 2)["The outbox commands"]
+    told = re.findall(r"^\| `([a-z_]+)` \|", parts, flags=re.MULTILINE)
+    shown = re.findall(r"^    manage\.py outbox (\w+)", parts, flags=re.MULTILINE)
+
+    checks = [check.code for check in CHECKS]
+    assert told == [*SUBCOMMANDS, *checks]
+    assert set(shown) == set(SUBCOMMANDS)
 
 
 # --- All documents ------------------------------------------------------------

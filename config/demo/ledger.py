@@ -29,6 +29,10 @@ class Ledger:
         """Write an entry down; one call of the kernel, so lines stay whole."""
         self._file.write(orjson.dumps(entry) + b"\n")
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 def read(folder: Path, name: str) -> list[dict[str, Any]]:
     """Return all entries so far."""

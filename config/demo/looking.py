@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -32,13 +33,37 @@ def seen(stage: Stage, *, killed: int, seconds: float) -> Seen:
             positions=positions,
             last_position=last,
             effects=questions.effects(connection),
-            posts=[_post(e) for e in ledger.read(stage.folder, ledger.POSTS)],
-            letters=[_letter(e) for e in ledger.read(stage.folder, ledger.LETTERS)],
-            ambiguous=questions.ambiguous(connection, endpoints=_endpoints(stage)),
+            posts=posts(stage.folder),
+            letters=letters(stage.folder),
+            ambiguous=questions.ambiguous(
+                connection, endpoints=endpoints(stage.folder)
+            ),
             imports=[Import(**e) for e in ledger.read(stage.folder, ledger.IMPORTS)],
             killed_in_flight=killed,
             seconds=seconds,
         )
+
+
+def posts(folder: Path) -> list[Arrival]:
+    """Return what the endpoints took."""
+    return [_post(entry) for entry in ledger.read(folder, ledger.POSTS) if _took(entry)]
+
+
+def letters(folder: Path) -> list[Arrival]:
+    """Return what the letter box took."""
+    entries = ledger.read(folder, ledger.LETTERS)
+    return [_letter(entry) for entry in entries if _took(entry)]
+
+
+def endpoints(folder: Path) -> Mapping[str, str]:
+    """Return the name of each endpoint, by its id."""
+    told = orjson.loads((folder / "endpoints.json").read_bytes())
+    return {endpoint["id"]: name for name, endpoint in told.items()}
+
+
+def _took(entry: dict[str, Any]) -> bool:
+    # The demo's world takes everything; that of a drill says what it did not take.
+    return bool(entry.get("took", True))
 
 
 def _post(entry: dict[str, Any]) -> Arrival:
@@ -50,8 +75,3 @@ def _letter(entry: dict[str, Any]) -> Arrival:
     known = _MESSAGE_ID.fullmatch(entry["id"] or "")
     letter = Letter(known[1], entry["email"]) if known else None
     return Arrival(letter, str(entry["id"]), entry["wrong"])
-
-
-def _endpoints(stage: Stage) -> Mapping[str, str]:
-    told = orjson.loads((stage.folder / "endpoints.json").read_bytes())
-    return {endpoint["id"]: name for name, endpoint in told.items()}

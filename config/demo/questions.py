@@ -12,9 +12,6 @@ import psycopg
 
 from config.demo.owed import Effect, Letter, Post
 
-# An attempt whose outcome we do not know: the other side may have had the message.
-AMBIGUOUS = ("lost", "deadline", "reset", "bad_response", "SMTPServerDisconnected")
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -107,9 +104,8 @@ def ambiguous(
         JOIN outbox_delivery d ON d.id = a.delivery_id
         JOIN outbox_event e ON e.id = d.event_id
         LEFT JOIN members_user u ON u.id::text = d.recipient
-        WHERE d.channel IN ('webhooks', 'emails') AND a.outcome = ANY(%s)
-        """,
-        [list(AMBIGUOUS)],
+        WHERE d.channel IN ('webhooks', 'emails') AND a.ambiguous
+        """
     )
     return Counter(
         Post(event_id.hex, endpoints[destination], event_type)

@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,8 @@ class Stage:
     secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(50))
     ports: dict[str, int] = field(default_factory=dict)
     relays: list[Child] = field(default_factory=list)
+    more: Mapping[str, str] = field(default_factory=dict)
+    """What the children are told besides, instead of what stands in HERE."""
 
     @property
     def log(self) -> Path:
@@ -111,7 +113,7 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """Return what every child on this stage is told."""
         return machine.environment(
-            **HERE,
+            **{**HERE, **self.more},
             DATABASE_URL=self.database_url,
             BROKER_URL=self.broker,
             SECRET_KEY=self.secret_key,

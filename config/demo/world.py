@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -53,8 +54,10 @@ class Receiver(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(
+        self, folder: Path, port: int = 0, handler: type[Handler] | None = None
+    ) -> None:
+        super().__init__(("127.0.0.1", port), handler or Handler)
         self.folder = folder
         self.posts = Ledger(folder, ledger.POSTS)
         self.held = Ledger(folder, ledger.HELD)
@@ -174,14 +177,19 @@ class Sink:
         return "250 taken"
 
 
-async def listen(folder: Path) -> None:
+async def listen(
+    folder: Path,
+    receiver: Receiver,
+    letter_box: Callable[[], SMTP],
+    *,
+    smtp_port: int = 0,
+) -> None:
     """Serve both until SIGTERM."""
-    receiver = Receiver(folder)
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     loop = asyncio.get_running_loop()
-    sink = Sink(folder)
+    # Whoever names a port holds it, so that nobody else is given it meanwhile.
     smtp = await loop.create_server(
-        lambda: SMTP(sink, hostname="localhost"), "127.0.0.1", 0
+        letter_box, "127.0.0.1", smtp_port, reuse_port=bool(smtp_port)
     )
     ports = {
         "http": receiver.server_address[1],
@@ -194,6 +202,16 @@ async def listen(folder: Path) -> None:
     await stopping.wait()
 
 
-if __name__ == "__main__":
+def main(folder: Path) -> None:
+    """Be the demo's world."""
+    sink = Sink(folder)
+
+    def letter_box() -> SMTP:
+        return SMTP(sink, hostname="localhost")
+
     with suppress(KeyboardInterrupt):
-        asyncio.run(listen(Path(sys.argv[1])))
+        asyncio.run(listen(folder, Receiver(folder), letter_box))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

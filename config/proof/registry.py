@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from config.proof import main_job
+from config.proof import main_job, relay
 from config.proof.claims import Claim
 
-CLAIMS: Mapping[str, Sequence[Claim]] = {"main-job": main_job.CLAIMS}
+CLAIMS: Mapping[str, Sequence[Claim]] = {
+    "main-job": main_job.CLAIMS,
+    "relay": relay.RELAY,
+}

@@ -84,6 +84,7 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
     if letter.kind in address.muted and not letter.mandatory:
         return NOT_WANTED
     once = letter.at_most_once
+    smtp.line().sent = False
     try:
         return _send(
             compose(letter, delivery, address),
@@ -180,8 +181,8 @@ def _failure(error: Exception, address: Address, ends: float) -> Outcome:
     outcome = _meaning(error, address)
     late = not outcome.final and time.monotonic() >= ends
     name = "deadline" if late else outcome.name
-    # No answer came, and the text had begun to leave.
-    doubtful = outcome.silent and smtp.line().sent
+    # The text had begun to leave, and nobody said that it was not taken.
+    doubtful = smtp.line().sent and not _is_refused(error)
     return replace(outcome, name=name, ambiguous=doubtful)
 
 
@@ -206,6 +207,11 @@ def _meaning(error: Exception, address: Address) -> Outcome:
         answer=_scrubbed(str(error), address),
         silent=_is_silence(error),
     )
+
+
+def _is_refused(error: Exception) -> bool:
+    # An answer that is none has the code -1; one other than 250 may still be a yes.
+    return isinstance(error, smtplib.SMTPDataError) and 400 <= error.smtp_code < 600
 
 
 def _is_silence(error: Exception) -> bool:

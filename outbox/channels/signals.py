@@ -71,6 +71,7 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
         correlation_id=UUID(row.metadata["correlation_id"]),
         causation_id=row.id,
         caused_by=caused_by,
+        traceparent=row.metadata.get("traceparent", ""),
     ):
         receiver(
             signal=signal,

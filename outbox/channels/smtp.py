@@ -38,6 +38,7 @@ class Line(EmailBackend):
     opened_at = 0.0
     sent = False
     """Whether the text of the last message has begun to leave."""
+    _text_expected = False
 
     def post(
         self,
@@ -51,13 +52,15 @@ class Line(EmailBackend):
         `about_to_send` is called when the server has agreed to take the text, just
         before it leaves; if it raises, it does not leave.
         """
-        self.sent = False
+        self.sent = self._text_expected = False
         self._go_ahead = partial(self._check_clock, ends, about_to_send)
         with _until(ends, self.cut):
             try:
                 self._connect(ends)
                 self.send_messages([message])
             except Exception:
+                if self._text_expected and not self.sent:
+                    self.cut()  # a farewell would be the beginning of the text
                 self.hang_up()  # the next letter starts on a fresh connection
                 raise
 
@@ -88,7 +91,8 @@ class Line(EmailBackend):
 
             def getreply(self) -> tuple[int, bytes]:
                 code, text = super().getreply()
-                if code == GO_AHEAD:  # what follows is the text
+                if code == GO_AHEAD:
+                    line._text_expected = True
                     line._go_ahead()
                 return code, text
 

@@ -4,8 +4,8 @@ import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.comparison
+import outbox.columns
 import outbox.ids
-import outbox.models
 from django.conf import settings
 from django.db import migrations, models
 
@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 ('body_hash', models.CharField(max_length=64)),
                 ('events', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
                 ('answer', models.JSONField(default=dict)),
-                ('at', models.DateTimeField(db_default=outbox.models.Now())),
+                ('at', models.DateTimeField(db_default=outbox.columns.Now())),
             ],
         ),
         migrations.CreateModel(
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                 ('last', models.BigIntegerField()),
                 ('seen', models.BigIntegerField(default=0)),
                 ('replayed', models.BigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_default=outbox.models.Now())),
+                ('created_at', models.DateTimeField(db_default=outbox.columns.Now())),
                 ('finished_at', models.DateTimeField(null=True)),
             ],
         ),
@@ -131,18 +131,18 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('delivered', 'Delivered'), ('dead', 'Dead'), ('unknown', 'Unknown')], db_default='pending', max_length=10)),
                 ('claim', models.PositiveIntegerField(db_default=0)),
                 ('attempts', models.PositiveIntegerField(db_default=0)),
-                ('due_at', models.DateTimeField(db_default=outbox.models.Now())),
+                ('due_at', models.DateTimeField(db_default=outbox.columns.Now())),
                 ('worker', models.CharField(blank=True, db_default='', max_length=100)),
                 ('error', models.CharField(blank=True, db_default='', max_length=500)),
                 ('message_id', models.CharField(blank=True, db_default='', max_length=200)),
                 ('children', models.PositiveIntegerField(db_default=0)),
-                ('created_at', models.DateTimeField(db_default=outbox.models.Now())),
+                ('created_at', models.DateTimeField(db_default=outbox.columns.Now())),
                 ('sending_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
             ],
             options={
                 'verbose_name_plural': 'deliveries',
-                'indexes': [models.Index(models.F('channel'), models.F('destination'), django.db.models.functions.comparison.Least('attempts', 1), models.F('due_at'), condition=models.Q(('status', 'pending')), name='outbox_delivery_due'), models.Index(condition=models.Q(('lane__isnull', False), ('status', 'pending')), fields=['channel', 'destination', 'lane', 'position'], name='outbox_delivery_lane'), models.Index(condition=models.Q(('status', 'pending'), models.Q(('worker', ''), _negated=True)), fields=['channel', 'destination'], name='outbox_delivery_claimed'), models.Index(condition=models.Q(('status__in', ['dead', 'unknown'])), fields=['channel', 'destination', 'finished_at'], name='outbox_delivery_failed')],
+                'indexes': [models.Index(models.F('channel'), models.F('destination'), django.db.models.functions.comparison.Least('attempts', 1), models.F('due_at'), condition=models.Q(('status', 'pending')), name='outbox_delivery_due'), models.Index(condition=models.Q(('lane__isnull', False), ('status', 'pending')), fields=['channel', 'destination', 'lane', 'position'], name='outbox_delivery_lane'), models.Index(condition=models.Q(('status', 'pending'), models.Q(('worker', ''), _negated=True)), fields=['channel', 'destination', 'due_at'], name='outbox_delivery_claimed'), models.Index(condition=models.Q(('status__in', ['dead', 'unknown'])), fields=['channel', 'destination', 'finished_at'], name='outbox_delivery_failed')],
                 'constraints': [models.UniqueConstraint(fields=('event_id', 'channel', 'destination', 'recipient'), name='outbox_delivery_once')],
             },
         ),
@@ -158,9 +158,9 @@ class Migration(migrations.Migration):
                 ('data', models.JSONField()),
                 ('about', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
                 ('metadata', models.JSONField(default=dict)),
-                ('xact', outbox.models.TransactionIdField(db_default=outbox.models.CurrentTransaction())),
+                ('xact', outbox.columns.TransactionIdField(db_default=outbox.columns.CurrentTransaction())),
                 ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=outbox.models.Now())),
+                ('recorded_at', models.DateTimeField(db_default=outbox.columns.Now())),
             ],
             options={
                 'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['about'], name='outbox_event_about')],
@@ -201,7 +201,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('claim', models.PositiveIntegerField()),
-                ('at', models.DateTimeField(db_default=outbox.models.Now())),
+                ('at', models.DateTimeField(db_default=outbox.columns.Now())),
                 ('seconds', models.FloatField(null=True)),
                 ('outcome', models.CharField(max_length=40)),
                 ('ambiguous', models.BooleanField(db_default=False)),
@@ -223,7 +223,7 @@ class Migration(migrations.Migration):
                 ('ordered', models.BooleanField(default=False)),
                 ('active', models.BooleanField(default=True)),
                 ('sealed_secret', models.BinaryField()),
-                ('created_at', models.DateTimeField(db_default=outbox.models.Now())),
+                ('created_at', models.DateTimeField(db_default=outbox.columns.Now())),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={

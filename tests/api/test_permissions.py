@@ -38,6 +38,7 @@ LIBRARIANS_ONLY = [
     ("DELETE", "/api/v1/copies/{id}/"),
     ("GET", "/api/v1/members/"),
     ("POST", "/api/v1/members/"),
+    ("GET", "/metrics"),
     ("GET", "/api/v1/webhook-endpoints/"),
     ("POST", "/api/v1/webhook-endpoints/"),
     ("GET", "/api/v1/webhook-endpoints/{id}/"),

@@ -9,7 +9,8 @@ import pytest
 from library.catalog.books import add_book
 from outbox import claims, relay
 from outbox.channels import signals
-from outbox.models import Delivery, Now, Route, Status
+from outbox.columns import Now
+from outbox.models import Delivery, Route, Status
 
 PATIENCE = 60
 pytest_plugins = ["tests.relays"]

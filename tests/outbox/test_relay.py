@@ -1,68 +1,39 @@
+"""Attempts and what becomes of them; for what is claimed when see test_claims.py."""
+
 from __future__ import annotations
 
 import threading
+import time
+from collections import Counter
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError, connection
 from django.db.models import F
+from django.utils.timezone import now
 
-from outbox import claims, relay
+from outbox import claims, front, points, relay
 from outbox.channels.contract import DELIVERED, Outcome
-from outbox.ids import new_id
-from outbox.models import Attempt, Delivery, Now, Route, Status
+from outbox.models import Attempt, Delivery, Route, Status
+from tests.outbox.made_up import (
+    FAILED,
+    REFUSED,
+    RESET,
+    a_channel,
+    make_due,
+    owe,
+    tries,
+)
 from tests.threads import in_thread
 
-FAILED = Outcome(delivered=False, name="http_5xx", answer="try later", http_status=503)
-_positions = iter(range(1, 10_000))
+
+@pytest.fixture(autouse=True)
+def looking_everywhere(monkeypatch):
+    """Let each claim look everywhere, though the last one was a moment ago."""
+    monkeypatch.setattr(front, "PART", 0)
 
 
-@pytest.fixture
-def a_channel():
-    """A channel that does what the test says, and notes what it was asked."""
-
-    def make(deliver=lambda delivery: DELIVERED, **more):
-        asked = []
-
-        def noting(delivery):
-            asked.append(delivery)
-            return deliver(delivery)
-
-        return SimpleNamespace(
-            **{
-                "NAME": "test",
-                "DEADLINE": 10.0,
-                "RETRIES": (1, 10),
-                "IN_TRANSACTION": False,
-                "BATCH": 10,
-                "PER_DESTINATION": 5,
-                "deliver": noting,
-                "asked": asked,
-                "routes": lambda: (),
-                **more,
-            }
-        )
-
-    return make
-
-
-def owe(destination="one", **more):
-    return Delivery.objects.create(
-        event_id=new_id(),
-        position=next(_positions),
-        channel="test",
-        destination=destination,
-        **more,
-    )
-
-
-def make_due():
-    """Let every lease and every pause be over."""
-    Delivery.objects.update(due_at=Now() - timedelta(seconds=1))
-
-
-def test_what_is_owed_is_delivered_once(db, a_channel):
+def test_what_is_owed_is_delivered_once(db):
     owed, channel = owe(), a_channel()
 
     assert relay.deliver_batch(channel) == 1
@@ -75,7 +46,7 @@ def test_what_is_owed_is_delivered_once(db, a_channel):
     assert Attempt.objects.get().outcome == "delivered"
 
 
-def test_a_claim_is_committed_and_charged_before_the_attempt(committed_db, a_channel):
+def test_a_claim_is_committed_and_charged_before_the_attempt(committed_db):
     seen = []
 
     def look(delivery):
@@ -90,7 +61,7 @@ def test_a_claim_is_committed_and_charged_before_the_attempt(committed_db, a_cha
     assert seen == [(1, 1)]
 
 
-def test_no_transaction_is_open_during_an_attempt(committed_db, a_channel):
+def test_no_transaction_is_open_during_an_attempt(committed_db):
     open_ones = []
     channel = a_channel(
         lambda delivery: open_ones.append(connection.in_atomic_block) or DELIVERED
@@ -102,39 +73,74 @@ def test_no_transaction_is_open_during_an_attempt(committed_db, a_channel):
     assert open_ones == [False]
 
 
-def test_a_stale_outcome_is_fenced_off(db, a_channel):
+def overtaken(delivery):
+    """Succeed, but only after another worker has claimed the delivery."""
+    Delivery.objects.filter(id=delivery.id).update(claim=F("claim") + 1)
+    return DELIVERED
+
+
+@pytest.mark.parametrize("in_transaction", [True, False])
+def test_a_stale_outcome_is_fenced_off(db, in_transaction):
     owed = owe()
 
-    def overtaken(delivery):
-        Delivery.objects.filter(id=delivery.id).update(claim=F("claim") + 1)
-        return DELIVERED
-
-    relay.deliver_batch(a_channel(overtaken))
+    relay.deliver_batch(a_channel(overtaken, IN_TRANSACTION=in_transaction))
 
     owed.refresh_from_db()
     assert owed.status == Status.PENDING
-    assert not Attempt.objects.exists()
+    # Ours was undone; what left over a network may have arrived.
+    assert tries(owed) == [(1, "fenced", not in_transaction)]
+    assert Attempt.objects.get().answer == "came too late: delivered"
 
 
-def test_an_effect_in_our_database_is_undone_with_its_fenced_outcome(
-    committed_db, a_channel
-):
+@pytest.mark.parametrize("outcome", [DELIVERED, FAILED, REFUSED])
+def test_an_outcome_that_came_too_late_stands_in_the_row_of_its_lost_claim(db, outcome):
+    owed, channel = owe(), a_channel(lambda delivery: outcome)
+    (frozen,) = relay.claim(channel)
+    make_due()
+    (taken_over,) = relay.claim(channel)
+    before = tries(owed)
+
+    assert relay.attempt(channel, frozen, time.monotonic() + 1) is None
+
+    assert before == [(1, "lost", True)]
+    assert tries(owed) == [(1, "fenced", True)]
+    assert outcome.name in Attempt.objects.get().answer
+    assert claims.settle(taken_over, status=Status.DELIVERED)
+
+
+def test_what_a_worker_that_was_overtaken_raises_is_fenced_too(db):
+    def raises(delivery):
+        raise ValueError("late and wrong")
+
+    owed, channel = owe(), a_channel(raises, IN_TRANSACTION=True)
+    (frozen,) = relay.claim(channel)
+    make_due()
+    relay.claim(channel)
+
+    assert relay.attempt(channel, frozen, time.monotonic() + 1) is None
+
+    owed.refresh_from_db()
+    assert (owed.status, owed.error, owed.claim) == (Status.PENDING, "", 2)
+    assert tries(owed) == [(1, "fenced", False)]
+
+
+def test_an_effect_in_our_database_is_undone_with_its_fenced_outcome(committed_db):
     owe()
 
-    def overtaken(delivery):
+    def effect(delivery):
         Route.objects.create(channel="effect", destination="x", event_type="y")
         in_thread(
             lambda: Delivery.objects.filter(id=delivery.id).update(claim=F("claim") + 1)
         ).join()
         return DELIVERED
 
-    relay.deliver_batch(a_channel(overtaken, IN_TRANSACTION=True))
+    relay.deliver_batch(a_channel(effect, IN_TRANSACTION=True))
 
     assert not Route.objects.filter(channel="effect").exists()
     assert Delivery.objects.get().status == Status.PENDING
 
 
-def test_effect_and_outcome_commit_together(committed_db, a_channel, monkeypatch):
+def test_effect_and_outcome_commit_together(committed_db, monkeypatch):
     owe()
 
     def effect(delivery):
@@ -150,7 +156,7 @@ def test_effect_and_outcome_commit_together(committed_db, a_channel, monkeypatch
     assert not Route.objects.filter(channel="effect").exists()
 
 
-def test_a_failed_effect_leaves_nothing_but_its_attempt(db, a_channel):
+def test_a_failed_effect_leaves_nothing_but_its_attempt(db):
     owed = owe()
 
     def effect(delivery):
@@ -165,7 +171,7 @@ def test_a_failed_effect_leaves_nothing_but_its_attempt(db, a_channel):
     assert Attempt.objects.get().outcome == "ValueError"
 
 
-def test_a_failure_waits_for_its_schedule_and_then_ends(db, a_channel):
+def test_a_failure_waits_for_its_schedule_and_then_ends(db):
     owed, channel = owe(), a_channel(lambda delivery: FAILED)
 
     for _ in range(3):
@@ -178,7 +184,7 @@ def test_a_failure_waits_for_its_schedule_and_then_ends(db, a_channel):
     assert Attempt.objects.filter(http_status=503).count() == 3
 
 
-def test_a_failure_of_our_own_costs_no_attempt(db, a_channel):
+def test_a_failure_of_our_own_costs_no_attempt(db):
     def no_database(delivery):
         raise OperationalError("the server went away")
 
@@ -189,105 +195,7 @@ def test_a_failure_of_our_own_costs_no_attempt(db, a_channel):
     assert (owed.claim, owed.attempts) == (1, 0)
 
 
-def test_a_lost_claim_is_taken_over_after_its_lease(db, a_channel):
-    owed, channel = owe(), a_channel()
-    (lost,) = relay.claim(channel)
-    assert relay.claim(channel) == []
-
-    make_due()
-    relay.deliver_batch(channel)
-
-    owed.refresh_from_db()
-    assert (owed.status, owed.claim, owed.attempts) == (Status.DELIVERED, 2, 2)
-    assert list(Attempt.objects.order_by("claim").values_list("claim", "outcome")) == [
-        (1, "lost"),
-        (2, "delivered"),
-    ]
-    assert not claims.settle(lost, status=Status.DEAD)
-
-
-def test_a_delivery_whose_claim_was_lost_goes_alone(db, a_channel):
-    channel = a_channel()
-    lost = owe("poison")
-    relay.claim(channel)
-    make_due()
-    for name in ("one", "two"):
-        owe(name)
-
-    (alone,) = relay.claim(channel)
-
-    assert alone.id == lost.id
-    assert len(relay.claim(channel)) == 2
-
-
-def test_nothing_is_attempted_that_would_outlive_its_lease(db, a_channel):
-    owed = owe()
-    channel = a_channel(DEADLINE=claims.LEASE.total_seconds() + 1)
-
-    relay.deliver_batch(channel)
-
-    owed.refresh_from_db()
-    assert channel.asked == []
-    assert (owed.status, owed.attempts, owed.worker) == (Status.PENDING, 0, "")
-
-
-def test_a_destination_has_its_share_and_no_more(db, a_channel):
-    for _ in range(20):
-        owe("greedy")
-    owe("modest")
-
-    claimed = relay.claim(a_channel(BATCH=100, PER_DESTINATION=5))
-
-    assert sorted(d.destination for d in claimed) == ["greedy"] * 5 + ["modest"]
-    assert relay.claim(a_channel(BATCH=100, PER_DESTINATION=5)) == []
-
-
-def test_fresh_deliveries_go_before_retried_ones(db, a_channel):
-    owe("old", attempts=1)
-    fresh = owe("new")
-
-    assert relay.claim(a_channel(BATCH=1))[0].id == fresh.id
-
-
-def test_a_sweep_begins_with_the_retried_ones(db, a_channel):
-    old = owe("old", attempts=1)
-    owe("new")
-
-    assert relay.claim(a_channel(BATCH=1), retried_first=True)[0].id == old.id
-
-
-def test_a_lane_keeps_its_order(db, a_channel):
-    first, second = owe(lane="copy:1"), owe(lane="copy:1")
-    other = owe(lane="copy:2")
-
-    claimed = {d.id for d in relay.claim(a_channel())}
-    assert claimed == {first.id, other.id}
-    assert relay.claim(a_channel()) == []
-
-    Delivery.objects.filter(id=first.id).update(status=Status.DEAD)
-    assert [d.id for d in relay.claim(a_channel())] == [second.id]
-
-
-def test_two_workers_never_hold_the_same_delivery(committed_db, a_channel):
-    for number in range(40):
-        owe(f"d{number % 4}")
-    channel = a_channel(BATCH=3, PER_DESTINATION=50)
-    claimed = []
-
-    def work():
-        while batch := relay.claim(channel):
-            claimed.extend(delivery.id for delivery in batch)
-
-    threads = [in_thread(work) for _ in range(4)]
-    for thread in threads:
-        thread.join()
-    while batch := relay.claim(channel):  # what a worker skipped as locked
-        claimed.extend(delivery.id for delivery in batch)
-
-    assert len(claimed) == len(set(claimed)) == 40
-
-
-def test_an_answer_that_asks_to_wait_is_heard(db, a_channel):
+def test_an_answer_that_asks_to_wait_is_heard(db):
     owed = owe()
     later = Outcome(delivered=False, name="throttled", retry_after=3600)
 
@@ -297,7 +205,7 @@ def test_an_answer_that_asks_to_wait_is_heard(db, a_channel):
     assert owed.due_at - owed.created_at > timedelta(seconds=3599)
 
 
-def test_a_stop_gives_back_what_was_claimed_and_not_begun(db, a_channel, monkeypatch):
+def test_a_stop_gives_back_what_was_claimed_and_not_begun(db, monkeypatch):
     monkeypatch.setattr(relay, "stopping", threading.Event())
     owe(), owe()
 
@@ -313,20 +221,7 @@ def test_a_stop_gives_back_what_was_claimed_and_not_begun(db, a_channel, monkeyp
     assert (given_back.attempts, given_back.worker) == (0, "")
 
 
-def test_what_never_comes_back_with_an_outcome_is_dead_in_the_end(db, a_channel):
-    owed, channel = owe(), a_channel()
-
-    for _ in range(3):  # the first attempt and two retries, each of them lost
-        assert len(relay.claim(channel)) == 1
-        make_due()
-    assert relay.claim(channel) == []
-
-    owed.refresh_from_db()
-    assert (owed.status, owed.error) == (Status.DEAD, claims.SPENT)
-    assert Attempt.objects.filter(outcome="lost").count() == 3
-
-
-def test_what_a_receiver_says_when_it_fails_is_not_kept(db, a_channel, caplog):
+def test_what_a_receiver_says_when_it_fails_is_not_kept(db, caplog):
     email = "@".join(("anna", "example.org"))
 
     def fail(delivery):
@@ -341,9 +236,7 @@ def test_what_a_receiver_says_when_it_fails_is_not_kept(db, a_channel, caplog):
     assert "ValueError: at test_relay.py:" in kept
 
 
-def test_an_outcome_that_cannot_be_written_holds_up_nobody_else(
-    db, a_channel, monkeypatch
-):
+def test_an_outcome_that_cannot_be_written_holds_up_nobody_else(db, monkeypatch):
     first, second = owe(), owe()
     conclude = relay._conclude
 
@@ -359,7 +252,7 @@ def test_an_outcome_that_cannot_be_written_holds_up_nobody_else(
     assert second.status == Status.DELIVERED
 
 
-def test_a_receivers_own_slow_query_costs_it_an_attempt(db, a_channel):
+def test_a_receivers_own_slow_query_costs_it_an_attempt(db):
     def slow(delivery):
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = '20ms'")
@@ -373,25 +266,121 @@ def test_a_receivers_own_slow_query_costs_it_an_attempt(db, a_channel):
     assert "57014" in owed.error
 
 
-def test_destinations_take_turns(db, a_channel):
-    for _ in range(30):
-        owe("talkative")
-    owe("quiet")
-
-    claimed = relay.claim(a_channel(BATCH=10, PER_DESTINATION=10))
-
-    assert "quiet" in [each.destination for each in claimed[:2]]
-    assert len(claimed) == 10
-
-
-def test_an_attempt_that_outlives_its_lease_is_known(db, a_channel, monkeypatch):
+def test_an_attempt_that_outlives_its_lease_is_known(db, monkeypatch):
     known = []
     monkeypatch.setattr(claims, "LEASE", timedelta(0))
     owe()
 
-    channel = a_channel(DEADLINE=-1.0)
-    channel.deliver = lambda delivery: known.append(relay.overdue()) or DELIVERED
+    channel = a_channel(
+        lambda delivery: known.append(relay.overdue()) or DELIVERED, DEADLINE=-1.0
+    )
     relay.deliver_batch(channel)
 
     assert known == [True]
     assert not relay.overdue()
+
+
+def test_an_attempt_within_its_lease_is_not_overdue(db):
+    known = []
+    owe()
+
+    relay.deliver_batch(
+        a_channel(lambda delivery: known.append(relay.overdue()) or DELIVERED)
+    )
+
+    assert known == [False]
+
+
+def test_an_attempt_is_told_when_it_has_to_end(db):
+    told = []
+    channel = a_channel(DEADLINE=7.0)
+    channel.deliver = lambda delivery, ends: told.append(ends) or DELIVERED
+    owe()
+
+    before = time.monotonic()
+    relay.deliver_batch(channel)
+
+    assert before + 7 <= told[0] <= time.monotonic() + 7
+
+
+@pytest.mark.parametrize("outcome", [RESET, FAILED, DELIVERED])
+def test_an_attempt_says_whether_the_other_side_may_have_the_message(db, outcome):
+    owed = owe()
+
+    relay.deliver_batch(a_channel(lambda delivery: outcome))
+
+    assert tries(owed) == [(1, outcome.name, outcome is RESET)]
+
+
+def test_after_silence_the_rest_of_a_batch_waits_uncharged(db):
+    first, *rest = [owe() for _ in range(3)]
+    channel = a_channel(lambda delivery: REFUSED)
+
+    assert relay.deliver_batch(channel) == 3
+    assert relay.deliver_batch(channel) == 0
+
+    assert [each.id for each in channel.asked] == [first.id]
+    assert tries(first) == [(1, "connect_error", False)]
+    for each in rest:
+        each.refresh_from_db()
+        assert (each.status, each.attempts, each.worker) == (Status.PENDING, 0, "")
+        assert timedelta(0) < each.due_at - now() <= relay.SILENCE
+        assert tries(each) == []
+
+
+def test_an_answer_however_bad_holds_up_nothing_of_its_batch(db):
+    for _ in range(3):
+        owe()
+    channel = a_channel(lambda delivery: FAILED)
+
+    relay.deliver_batch(channel)
+
+    assert len(channel.asked) == 3
+
+
+def test_one_that_is_silent_holds_up_nobody_else(db):
+    owe("silent"), owe("silent"), owe("talkative")
+    channel = a_channel(
+        lambda delivery: REFUSED if delivery.destination == "silent" else DELIVERED
+    )
+
+    assert not relay.drain(channel)
+
+    asked = Counter(each.destination for each in channel.asked)
+    assert asked == {"silent": 1, "talkative": 1}
+
+
+@pytest.mark.parametrize("outcome", [RESET, FAILED])
+def test_what_must_not_leave_twice_ends_where_it_may_have_left(db, outcome):
+    def deliver(delivery):
+        claims.sending(delivery)
+        return outcome
+
+    owed = owe()
+    relay.deliver_batch(a_channel(deliver))
+
+    owed.refresh_from_db()
+    expected = Status.UNKNOWN if outcome is RESET else Status.PENDING
+    assert owed.status == expected
+    assert (owed.sending_at is None) == (outcome is FAILED)
+    assert (owed.finished_at is None) == (outcome is FAILED)
+
+
+def test_every_step_of_an_attempt_has_a_place_for_a_fault(db, request):
+    passed = []
+    request.addfinalizer(lambda: points.listen(None))
+    points.listen(passed.append)
+    owe()
+
+    relay.deliver_batch(a_channel(IN_TRANSACTION=True))
+
+    assert passed == [
+        "before_claim",
+        "after_claim_before_commit",
+        "after_claim",
+        "before_attempt",
+        "after_effect_before_settle",
+        "after_settle_before_commit",
+        "after_settle",
+    ]
+    assert set(passed) <= set(points.POINTS)

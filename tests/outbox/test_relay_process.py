@@ -15,7 +15,8 @@ from library.catalog.books import add_book
 from library.members.models import User
 from outbox import relay
 from outbox.channels.webhooks import channel, endpoints
-from outbox.models import Delivery, Now, Status
+from outbox.columns import Now
+from outbox.models import Delivery, Status
 
 PATIENCE = 40
 pytest_plugins = ["tests.relays"]

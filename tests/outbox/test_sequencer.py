@@ -9,7 +9,7 @@ from django_outbox_pattern.models import Published
 
 from library.catalog.books import add_book
 from library.catalog.events import BookDeleted
-from outbox import log, sequencer
+from outbox import log, points, sequencer
 from outbox.context import acting
 from outbox.models import Delivery, Event, Position, Route
 from tests.threads import in_thread
@@ -187,3 +187,31 @@ def test_a_stream_keeps_its_order_whatever_is_chosen_first(committed_db, now):
         if each in of_shared
     ]
     assert in_order == [1, 2]
+
+
+def patience():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        return cursor.fetchone()[0]
+
+
+def test_a_frozen_holder_is_thrown_out(committed_db, request, now):
+    add_book(title="T", authors=["A"], now=now)
+    before, during = patience(), []
+    request.addfinalizer(lambda: points.listen(None))
+    points.listen(lambda name: during.append((name, patience())))
+
+    assert sequencer.sequence() == 1
+
+    assert during[0] == ("before_positions", "2s")
+    assert during[1] == ("after_positions_before_commit", "2s")
+    assert patience() == before
+
+
+def test_the_patience_of_another_transaction_is_left_alone(db, now):
+    add_book(title="T", authors=["A"], now=now)
+    before = patience()
+
+    assert sequencer.sequence() == 1
+
+    assert patience() == before != "2s"

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from django.conf import settings
 from django_outbox_pattern.models import Published
 
-from outbox import schedule
+from outbox import schedule, tracing
 from outbox.channels.contract import Outcome, RouteTo
 from outbox.channels.webhooks import endpoints, signing, transport
 from outbox.channels.webhooks.addresses import ANYWHERE, PUBLIC, AddressPolicy
@@ -91,4 +91,12 @@ def _headers(
         "Content-Type": "application/json",
         "User-Agent": "Kutubxona-Webhooks/1",
         "X-Position": str(delivery.position),
+        **_trace(delivery),
     }
+
+
+def _trace(delivery: Delivery) -> dict[str, str]:
+    """Return the header of the trace that the event belongs to, if it does."""
+    # Not signed, and new for each attempt: it says nothing about the message.
+    child = tracing.child_of(getattr(delivery, "traceparent", "") or "")
+    return {tracing.HEADER: child} if child else {}

@@ -10,17 +10,17 @@ import logging
 import os
 import signal
 import threading
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from types import FrameType
 from typing import Any
 
 import dramatiq
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from dramatiq.worker import Worker
 
-from outbox import nudge, relay, schedule
+from outbox import gauges, nudge, relay, schedule
 from outbox.channels.registry import channels
 from outbox.sweep import Sweep
 
@@ -47,9 +47,24 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-broker", action="store_true", help="deliver by the sweep alone"
         )
+        parser.add_argument(
+            "--metrics",
+            type=_address,
+            metavar="HOST:PORT",
+            help="answer Prometheus there; nobody is asked for a login",
+        )
 
-    def handle(self, *args: Any, threads: int, no_broker: bool, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        threads: int,
+        no_broker: bool,
+        metrics: tuple[str, int] | None = None,
+        **options: Any,
+    ) -> None:
         """Run until SIGTERM or SIGINT."""
+        if metrics:
+            _serve(*metrics)
         connection_created.connect(_bound_sessions)
         sweep = Sweep()
         nudge.listen(sweep.wake)
@@ -82,3 +97,21 @@ def _bound_sessions(
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute(SESSION)
+
+
+def _address(value: str) -> tuple[str, int]:
+    """Return host and port of 127.0.0.1:9101 or [::1]:9101."""
+    host, _, port = value.rpartition(":")
+    if not (host and port.isdecimal() and 1 <= int(port) <= 65535):
+        raise ArgumentTypeError(f"{value!r} is no address such as 127.0.0.1:9101")
+    return host.strip("[]"), int(port)
+
+
+def _serve(host: str, port: int) -> None:
+    try:
+        gauges.serve(host, port)
+    except OSError as error:
+        raise CommandError(
+            f"Metrics cannot be served on {host}, port {port} ({error.strerror}). "
+            "Choose another address with --metrics."
+        ) from error

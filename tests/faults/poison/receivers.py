@@ -1,4 +1,4 @@
-"""Receivers that take their process with them."""
+"""Receivers that raise, or take their process with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ def kills(**kwargs):
     os._exit(1)
 
 
+def raises(**kwargs):
+    """Fail each time."""
+    raise RuntimeError("poison")
+
+
+POISONS = {
+    "poison.never_ends": never_ends,
+    "poison.kills": kills,
+    "poison.raises": raises,
+}
+
+
 def connect(name):
     """Connect the one that a test asks for."""
-    receiver = {"poison.never_ends": never_ends, "poison.kills": kills}[name]
-    book_created.connect(receiver, dispatch_uid=name)
+    book_created.connect(POISONS[name], dispatch_uid=name)

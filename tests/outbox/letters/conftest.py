@@ -8,12 +8,12 @@ import socket
 
 import pytest
 from aiosmtpd.controller import Controller
-from django.db import connection
 
 from library.members.models import User
 from outbox import relay, routes, sequencer
 from outbox.channels import emails, letters, smtp
-from outbox.models import Delivery, Now, Status
+from outbox.columns import Now
+from outbox.models import Delivery, Status
 
 HANG_UP = "hang up after the final dot"
 
@@ -102,9 +102,6 @@ def owed(db):
     def expand():
         routes.sync()
         sequencer.sequence_all()
-        with connection.cursor() as cursor:
-            # The sequencer's, for its own short transaction; ours is the test's.
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         while relay.deliver_batch(letters):
             pass
         return Delivery.objects.filter(channel="emails").order_by("id")

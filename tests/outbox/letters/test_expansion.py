@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
@@ -27,10 +28,10 @@ def test_a_loan_and_its_return_each_owe_the_member_a_letter(
     children = owed()
 
     assert {each.recipient for each in children} == {str(member_id)}
-    assert [each.destination for each in children] == [
-        "welcome",
+    assert sorted(each.destination for each in children) == [
         "loan_receipt",
         "return_receipt",
+        "welcome",
     ]
 
 
@@ -75,11 +76,29 @@ def test_a_second_expansion_owes_nothing_more(a_loan, owed):
     before = list(owed().values_list("id", "message_id"))
 
     again = [
-        letters.deliver(each) for each in Delivery.objects.filter(channel="letters")
+        letters.deliver(each, math.inf)
+        for each in Delivery.objects.filter(channel="letters")
     ]
 
     assert again == [DELIVERED, DELIVERED]
     assert list(owed().values_list("id", "message_id")) == before
+
+
+@pytest.mark.parametrize(("times", "children"), [(0, 0), (1, 1), (3, 1)])
+def test_an_expansion_says_how_many_it_became(
+    a_loan, a_member, owed, monkeypatch, times, children
+):
+    to = dataclasses.replace(
+        loan_receipt, recipients=lambda event: [event.member_id] * times
+    )
+    monkeypatch.setattr(letters, "letters", lambda: (to,))
+    a_loan()
+
+    expanded = owed()
+
+    parent = Delivery.objects.get(channel="letters", destination="loan_receipt")
+    assert (parent.status, parent.children) == (Status.DELIVERED, children)
+    assert expanded.count() == children
 
 
 @pytest.mark.parametrize("routed", [True, False])
@@ -91,7 +110,7 @@ def test_a_letter_this_process_does_not_have_waits_only_while_it_is_routed(
     Route.objects.filter(destination="loan_receipt").update(active=routed)
     monkeypatch.setattr(letters, "letters", lambda: ())
 
-    outcome = letters.deliver(child)
+    outcome = letters.deliver(child, math.inf)
 
     assert outcome.name == "letter_unknown"
     assert (outcome.final, outcome.charged) == (not routed, not routed)

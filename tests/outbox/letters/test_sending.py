@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import smtplib
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+from django.db.models import F
 
+from library.lending.letters import loan_receipt
 from library.members import preferences
 from library.members.models import User
-from outbox.channels import emails, smtp
-from outbox.models import Attempt, Status
+from outbox import claims, points
+from outbox.channels import emails, letters, smtp
+from outbox.models import Attempt, Delivery, Status
 
 from .conftest import HANG_UP, send_to
 
@@ -20,6 +26,11 @@ from .conftest import HANG_UP, send_to
 def outcomes(child):
     """Return the names of all attempts, in order."""
     return list(child.tries.order_by("id").values_list("outcome", flat=True))
+
+
+def doubted(child):
+    """Return of each attempt whether the letter may have arrived without an answer."""
+    return list(child.tries.order_by("id").values_list("ambiguous", flat=True))
 
 
 def everything_written_down(child):
@@ -92,6 +103,7 @@ def test_a_drop_after_the_final_dot_sends_the_same_message_again(
     sent = [message["Message-ID"] for message in post_office.messages()]
     assert sent == [child.message_id, child.message_id]
     assert outcomes(child) == ["SMTPServerDisconnected", "delivered"]
+    assert doubted(child) == [True, False]
     assert child.status == Status.DELIVERED
 
 
@@ -130,6 +142,7 @@ def test_a_letter_may_be_refused_for_now_or_for_good(
 
     child.refresh_from_db()
     assert outcomes(child) == ["refused" if ends else "put_off"]
+    assert doubted(child) == [False]
     assert child.status == (Status.DEAD if ends else Status.PENDING)
 
 
@@ -331,6 +344,7 @@ def test_a_post_office_that_is_closed_is_tried_again(receipt, deliver, settings)
     child.refresh_from_db()
     assert child.status == Status.PENDING
     assert outcomes(child) == ["ConnectionRefusedError"]
+    assert doubted(child) == [False]
 
 
 @pytest.mark.parametrize("greeting", [b"", b"220 ready\r\n"], ids=["silent", "greets"])
@@ -348,6 +362,7 @@ def test_a_dripping_post_office_is_left_at_the_deadline(
 
     child.refresh_from_db()
     assert outcomes(child) == ["deadline"]
+    assert doubted(child) == [False]
     assert child.status == Status.PENDING
     assert 0.5 <= took < 5
 
@@ -382,3 +397,253 @@ def test_other_backends_are_used_as_they_are(receipt, deliver, mailoutbox):
 
     assert outcomes(child) == ["delivered"]
     assert [message.to for message in mailoutbox] == [["aziza <aziza@example.org>"]]
+
+
+# --- what may have arrived, and what must not leave any more
+
+
+@pytest.mark.parametrize("answer", ["251 taken, in a way", "xyz"])
+def test_an_odd_answer_to_a_letter_leaves_it_in_doubt(
+    receipt, deliver, post_office, answer
+):
+    child = receipt()
+    post_office.at_data = [answer]
+
+    deliver()
+
+    child.refresh_from_db()
+    assert doubted(child) == [True]
+    assert child.status == Status.PENDING
+
+
+def test_a_fault_of_ours_before_a_letter_leaves_no_doubt_though_one_left_before(
+    receipt, a_loan, owed, deliver, post_office, monkeypatch
+):
+    receipt()
+    deliver()
+    assert len(post_office.received) == 1
+    a_loan(member_id=User.objects.get(username="aziza").id)
+    child = owed().latest("id")
+
+    def failing(*args):
+        raise OSError("no such file")
+
+    monkeypatch.setattr(emails, "render_to_string", failing)
+    deliver()
+
+    assert outcomes(child) == ["OSError"]
+    assert doubted(child) == [False]
+
+
+def test_an_unanswered_letter_holds_up_the_next_uncharged(
+    receipt, a_loan, owed, deliver, post_office
+):
+    first = receipt()
+    a_loan(member_id=User.objects.get(username="aziza").id)
+    second = owed().latest("id")
+    post_office.at_data = [HANG_UP]
+
+    deliver()
+
+    second.refresh_from_db()
+    assert outcomes(first) == ["SMTPServerDisconnected"]
+    assert (outcomes(second), second.attempts, second.claim) == ([], 0, 1)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that letters look at, and that `frozen_for` lets go on at once."""
+    late = []
+    made = SimpleNamespace(
+        monotonic=lambda: time.monotonic() + sum(late), frozen_for=late.append
+    )
+    monkeypatch.setattr(smtp, "time", made)
+    monkeypatch.setattr(emails, "time", made)
+    return made
+
+
+def test_the_text_does_not_leave_after_the_end_though_the_server_waits_for_it(
+    receipt, deliver, post_office, clock, monkeypatch
+):
+    child = receipt()
+    post_office.at_rcpt = Later(clock, "250 OK")
+
+    started = time.monotonic()
+    deliver()
+
+    assert post_office.received == []
+    assert outcomes(child) == ["deadline"]
+    assert doubted(child) == [False]
+    assert time.monotonic() - started < 5  # no waiting for an answer to a farewell
+
+
+class Later(str):
+    """An answer before which a process that is waiting for it is frozen."""
+
+    def __new__(cls, clock, answer):
+        made = super().__new__(cls, answer)
+        made.clock = clock
+        return made
+
+    def startswith(self, *args):
+        self.clock.frozen_for(60.0)
+        return super().startswith(*args)
+
+
+# --- letters that leave at most once
+
+
+@pytest.fixture
+def at_most_once(monkeypatch):
+    """Have the receipt leave once, or not at all."""
+    once = dataclasses.replace(loan_receipt, at_most_once=True)
+    monkeypatch.setattr(letters, "letters", lambda: (once,))
+
+
+class Died(BaseException):
+    """The end of a process."""
+
+
+def at(place, what):
+    """Let something happen at a place, the first time it is passed."""
+
+    def listen(name):
+        if name == place:
+            points.listen(None)
+            what()
+
+    points.listen(listen)
+
+
+@pytest.fixture(autouse=True)
+def nobody_listens():
+    yield
+    points.listen(None)
+
+
+def die():
+    raise Died
+
+
+@pytest.mark.parametrize("place", ["before_send", "after_send_before_settle"])
+def test_a_letter_that_leaves_once_is_unknown_when_its_outcome_is_lost(
+    at_most_once, receipt, deliver, post_office, place
+):
+    child = receipt()
+    at(place, die)
+
+    with pytest.raises(Died):
+        deliver()
+    smtp.line().cut()  # no farewell either
+    smtp.hang_up()
+    sent = len(post_office.received)
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.UNKNOWN
+    assert child.error == claims.DOUBTFUL
+    assert child.sending_at is not None
+    assert (outcomes(child), doubted(child)) == (["lost"], [True])
+    assert len(post_office.received) == sent <= 1
+
+
+def test_another_letter_is_sent_again_when_its_outcome_is_lost(
+    receipt, deliver, post_office
+):
+    child = receipt()
+    at("after_send_before_settle", die)
+
+    with pytest.raises(Died):
+        deliver()
+    deliver()
+
+    child.refresh_from_db()
+    assert (child.status, child.sending_at) == (Status.DELIVERED, None)
+    assert outcomes(child) == ["lost", "delivered"]
+    sent = [message["Message-ID"] for message in post_office.messages()]
+    assert sent == [child.message_id] * 2
+
+
+def test_a_letter_that_leaves_once_is_unknown_after_a_drop_behind_the_final_dot(
+    at_most_once, receipt, deliver, post_office
+):
+    child = receipt()
+    post_office.at_data = [HANG_UP]
+
+    deliver()
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.UNKNOWN
+    assert child.error.startswith("SMTPServerDisconnected")
+    assert doubted(child) == [True]
+    assert len(post_office.received) == 1
+
+
+def test_a_letter_that_leaves_once_is_delivered_like_any_other(
+    at_most_once, receipt, deliver, post_office
+):
+    child = receipt()
+
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.DELIVERED
+    assert child.sending_at is not None
+    assert len(post_office.received) == 1
+
+
+def test_a_letter_that_leaves_once_is_tried_again_after_a_clear_no(
+    at_most_once, receipt, deliver, post_office
+):
+    child = receipt()
+    post_office.at_data = ["451 later"]
+
+    deliver()
+    child.refresh_from_db()
+    between = child.status, child.sending_at
+    deliver()
+
+    child.refresh_from_db()
+    assert between == (Status.PENDING, None)
+    assert child.status == Status.DELIVERED
+    assert outcomes(child) == ["put_off", "delivered"]
+
+
+@pytest.mark.parametrize(
+    "fault", [ConnectionRefusedError(), smtplib.SMTPServerDisconnected("gone")]
+)
+def test_a_letter_that_leaves_once_is_tried_again_if_it_never_began_to_leave(
+    at_most_once, receipt, deliver, post_office, monkeypatch, fault
+):
+    child = receipt()
+
+    def no_connection(self, ends):
+        raise fault
+
+    with monkeypatch.context() as broken:
+        broken.setattr(smtp.Line, "_connect", no_connection)
+        deliver()
+    deliver()
+
+    child.refresh_from_db()
+    assert child.status == Status.DELIVERED
+    assert doubted(child) == [False, False]
+    assert len(post_office.received) == 1
+
+
+def test_a_letter_that_leaves_once_does_not_leave_under_a_lost_claim(
+    at_most_once, receipt, deliver, post_office
+):
+    child = receipt()
+    mine = Delivery.objects.filter(id=child.id)
+    at("before_attempt", lambda: mine.update(claim=F("claim") + 1))
+
+    started = time.monotonic()
+    deliver()
+
+    child.refresh_from_db()
+    assert post_office.received == []
+    assert (child.status, child.sending_at) == (Status.PENDING, None)
+    assert outcomes(child) == ["fenced"]
+    assert time.monotonic() - started < 5  # no waiting for an answer to a farewell

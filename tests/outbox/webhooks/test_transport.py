@@ -12,6 +12,7 @@ import threading
 import time
 import tracemalloc
 from email.utils import format_datetime
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -19,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from outbox.channels.webhooks import addresses, transport
+from outbox.channels.webhooks import addresses, attempts, transport
 from outbox.channels.webhooks.addresses import ANYWHERE, PUBLIC, AddressPolicy
 from outbox.channels.webhooks.answers import BODY_LIMIT
 from outbox.channels.webhooks.connections import Session, Sessions
@@ -800,6 +801,130 @@ def test_a_slow_receiver_behind_tls_meets_the_deadline(receiver, tls, trusting, 
     assert post(url, **options).delivered
     assert post(url, deadline=SHORT, **options).outcome == "deadline"
     assert server.connections == 1
+
+
+# --- what may have arrived, and what must not leave any more
+
+
+class Taker:
+    """A receiver that keeps every byte, and answers each request it has read."""
+
+    def __init__(self):
+        self.bytes, self.ended = b"", threading.Event()
+
+    def __call__(self, server, peer):
+        while more := peer.recv(65536):
+            self.bytes += more
+            if self.bytes.endswith(b"{}"):
+                peer.sendall(OK)
+        self.ended.set()
+
+
+@pytest.fixture
+def frozen(monkeypatch):
+    """Freeze from when a connection is there until the time is up, as SIGSTOP does."""
+    late = []
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(late))
+    watch = attempts.Attempt.watch
+
+    def freeze(self, connected):
+        watch(self, connected)
+        late.append(60.0)
+
+    def start():
+        # The watchdog is real and waits its ten seconds: only the clock has gone on.
+        monkeypatch.setattr(attempts, "time", clock)
+        monkeypatch.setattr(attempts.Attempt, "watch", freeze)
+
+    return start
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["fresh", "kept"])
+def test_nothing_leaves_after_the_end_though_the_watchdog_is_late(
+    receiver, frozen, kept
+):
+    taker = Taker()
+    server = receiver(taker)
+
+    with Session() as session:
+        if kept:
+            assert post(server.url, session=session).delivered
+        before = taker.bytes
+        frozen()
+        answer = post(server.url, session=session)
+
+    assert taker.ended.wait(10)
+    assert taker.bytes == before
+    assert (answer.outcome, answer.sent) == ("deadline", False)
+    assert not answer.ambiguous
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, -5.0])
+def test_an_attempt_whose_time_is_over_sends_nothing(receiver, seconds):
+    taker = Taker()
+    server = receiver(taker)
+
+    answer = post(server.url, ends=time.monotonic() + seconds)
+
+    assert (answer.outcome, answer.sent) == ("deadline", False)
+    assert taker.bytes == b""
+
+
+@pytest.mark.parametrize(("deadline", "left"), [(9.0, SHORT), (SHORT, 9.0)])
+def test_an_attempt_is_over_at_its_end_or_its_deadline_whichever_is_first(
+    receiver, deadline, left
+):
+    server = receiver(silent)
+
+    answer = post(server.url, deadline=deadline, ends=time.monotonic() + left)
+
+    assert answer.outcome == "deadline"
+    assert SHORT * 0.9 < answer.seconds < 5
+
+
+def send_reset(server, peer):
+    server.read_request(peer)
+    reset(peer)
+
+
+DOUBTFUL = {
+    "a reset instead of an answer": send_reset,
+    "a farewell instead of an answer": saying(),
+    "no answer in time": silent,
+    "an answer that is none": saying(BROKEN["garbage"]),
+    "an answer that is cut short": saying(BROKEN["cut short"]),
+}
+
+
+@pytest.mark.parametrize("answer", DOUBTFUL.values(), ids=DOUBTFUL)
+def test_what_was_sent_and_not_answered_may_have_arrived(receiver, answer):
+    result = post(receiver(answer).url, deadline=SHORT * 3)
+
+    assert (result.delivered, result.sent, result.ambiguous) == (False, True, True)
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 410, 429, 500, 503])
+def test_an_answer_leaves_no_doubt(receiver, status):
+    result = post(receiver(saying(response(f"{status} Clearly"))).url)
+
+    assert (result.sent, result.ambiguous) == (True, False)
+
+
+def test_what_nobody_took_is_not_in_doubt(receiver, tls):
+    server = receiver(keep_alive, tls=tls)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    elsewhere = server.url.replace("127.0.0.1", "hooks.test")
+
+    for url, outcome in [
+        (nobody, "connect_error"),
+        (elsewhere, "tls_error"),
+        ("http://user@hooks.test/", "blocked_url"),
+    ]:
+        answer = post(url, policy=leading_to("127.0.0.1"))
+        assert answer.outcome == outcome
+        assert (answer.sent, answer.ambiguous) == (False, False)
 
 
 # --- sessions

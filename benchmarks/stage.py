@@ -1,0 +1,118 @@
+"""What the benchmarks run on: a durable database of their own, relays, a receiver."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import django
+from django.core.management import call_command
+
+from config import embedded, machine
+from config.processes import Child, Supervisor
+
+PATIENCE = 60.0
+
+
+@contextlib.contextmanager
+def database() -> Iterator[None]:
+    """Have Django work on a new database with default durability."""
+    with embedded.throwaway(durable=True) as server:
+        os.environ.update(
+            DATABASE_URL=server.url,
+            DJANGO_SETTINGS_MODULE="config.settings",
+            SECRET_KEY=secrets.token_urlsafe(50),
+            PLAIN_HTTP_WEBHOOKS="true",
+            LOG_LEVEL="ERROR",
+        )
+        django.setup()
+        call_command("migrate", interactive=False, verbosity=0)
+        yield
+
+
+@contextlib.contextmanager
+def relays(
+    count: int, folder: Path, *, ready: bool = True, **environment: str
+) -> Iterator[list[subprocess.Popen[str]]]:
+    """
+    Run relays for a while, as `manage.py up` does; yield their processes.
+
+    Not `ready`: one that will not come so far.
+    """
+    log = folder / f"relays-{ready}.log"
+    log.write_text("")
+    supervisor = Supervisor(say=lambda line: None)
+    children = [_relay(number, log, environment) for number in range(1, count + 1)]
+    for child in children:
+        supervisor.add(child)
+    try:
+        if ready:
+            _wait_for(log, count)
+        yield [child.process for child in children if child.process]
+    finally:
+        supervisor.stop(children)
+
+
+def _relay(number: int, log: Path, environment: dict[str, str]) -> Child:
+    child = machine.relay(number, machine.environment(**environment))
+    child.log = log
+    child.say = lambda line: None
+    return child
+
+
+def _wait_for(log: Path, count: int) -> None:
+    give_up_at = time.monotonic() + PATIENCE
+    while log.read_text().count("relay: ready") < count:
+        if time.monotonic() > give_up_at:
+            raise RuntimeError(f"the relays did not start:\n{log.read_text()}")
+        time.sleep(0.05)
+
+
+class Receiver(ThreadingHTTPServer):
+    """An endpoint on loopback that notes when each message came in."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.arrived: dict[str, float] = {}
+        self.came = threading.Condition()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, path: str = "/") -> str:
+        """Return where it listens."""
+        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+
+    def wait_for(self, message_id: str, path: str = "/") -> float:
+        """Return when a message came in; wait for it if it did not yet."""
+        key = path + message_id
+        with self.came:
+            if not self.came.wait_for(lambda: key in self.arrived, PATIENCE):
+                raise RuntimeError(f"{message_id} never came to {path}")
+        return self.arrived[key]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        with self.server.came:
+            key = self.path + self.headers["webhook-id"]
+            self.server.arrived.setdefault(key, time.perf_counter())
+            self.server.came.notify_all()
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
