@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
 
 from outbox import codec
 from outbox.channels import letters, signals
@@ -22,6 +24,7 @@ def check_wiring(**kwargs: Any) -> list[CheckMessage]:
         *(problem for fold in domain_folds() for problem in unhandled(fold)),
         *_receiver_names(),
         *_letter_names(),
+        *_dotted_paths(),
     ]
 
 
@@ -72,3 +75,19 @@ def _letter_names() -> Iterator[CheckMessage]:
                 hint="Give each a name of its own; deliveries are owed under it.",
                 id="outbox.E004",
             )
+
+
+def _dotted_paths() -> Iterator[CheckMessage]:
+    """Yield an error for each function of another room that is not there."""
+    for key in ("FOLLOWERS", "GAUGES", "ADDRESSES"):
+        named = settings.OUTBOX.get(key, ())
+        for path in [named] if isinstance(named, str) else named:
+            try:
+                import_string(path)
+            except ImportError as error:
+                yield Error(
+                    f"OUTBOX[{key!r}] names {path!r}, which cannot be imported: "
+                    f"{error}.",
+                    hint="Name a function by its dotted path.",
+                    id="outbox.E005",
+                )
