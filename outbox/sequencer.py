@@ -9,6 +9,8 @@ transactions in order; what a reader has passed can never change.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from django.db import connection, transaction
 
 from outbox import metrics
@@ -17,10 +19,18 @@ from outbox.points import point
 SEQUENCER = 0x73657131  # "seq1": one holder per database
 SMALLEST_BATCH = 1000
 
+Wake = Callable[[Collection[str]], object]
 
-def sequence(*, at_least: int = SMALLEST_BATCH) -> int:
+
+def _nobody(channels: Collection[str]) -> None:
+    pass
+
+
+def sequence(*, at_least: int = SMALLEST_BATCH, wake: Wake = _nobody) -> int:
     """
     Give positions to a batch of committed events; return how many.
+
+    `wake` is called after the commit with the channels on which more is owed now.
 
     Answers 0 where nothing waits, or where another relay is at it. A batch
     never splits a transaction and grows with what waits, so that a backlog
@@ -39,17 +49,24 @@ def sequence(*, at_least: int = SMALLEST_BATCH) -> int:
             return 0
         point("before_positions")
         cursor.execute(_SEQUENCE, {"size": at_least})
-        given = int(cursor.fetchone()[0])
+        given, owed_on = cursor.fetchone()
         point("after_positions_before_commit")
     metrics.SEQUENCED.inc(given)
     point("after_positions")
-    return given
+    if given:
+        wake(owed_on)
+    return int(given)
 
 
-def sequence_all() -> int:
-    """Give positions until nothing waits; return how many."""
+def sequence_all(wake: Wake = _nobody) -> int:
+    """
+    Give positions until nothing waits; return how many.
+
+    `wake` is told at once, batch by batch: what was committed meanwhile, and found
+    another relay at it, is taken by one more round, for which nobody else waits.
+    """
     total = 0
-    while given := sequence():
+    while given := sequence(wake=wake):
         total += given
     return total
 
@@ -108,5 +125,6 @@ WITH waiting AS MATERIALIZED (
 ), marked AS (
     UPDATE published SET status = 2 FROM numbered n WHERE published.id = n.id
 )
-SELECT count(*) FROM numbered
+SELECT count(*), (SELECT coalesce(array_agg(DISTINCT channel), '{}') FROM targets)
+FROM numbered
 """

@@ -13,7 +13,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from django.conf import settings
@@ -29,15 +29,16 @@ logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 1.0
 SHORTEST_PAUSE = 0.7
+SEQUENCE = "sequence"
 
 
 _here: list[Sweep] = []
 
 
-def wake_here() -> None:
-    """Sweep at once, where this process sweeps at all: something was sequenced."""
+def wake_here(owed_on: Collection[str]) -> None:
+    """Deliver at once on these channels, where this process sweeps at all."""
     for sweep in _here:
-        sweep.wake()
+        sweep.sequenced(owed_on)
 
 
 class Sweep:
@@ -45,17 +46,15 @@ class Sweep:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
-        self._bells: list[threading.Event] = []
+        self._bells: dict[str, threading.Event] = {}
+        self._followers: Collection[str] = settings.OUTBOX["FOLLOWERS"]
         self._threads = [
-            self._thread("sequence", self._sequence),
+            self._thread(SEQUENCE, partial(sequencer.sequence_all, self.sequenced)),
             *(
                 self._thread(name, partial(_sweep, channel))
                 for name, channel in channels().items()
             ),
-            *(
-                self._thread(path, import_string(path))
-                for path in settings.OUTBOX["FOLLOWERS"]
-            ),
+            *(self._thread(path, import_string(path)) for path in self._followers),
             self._thread("duties", Duties(self._stopping.is_set)),
         ]
 
@@ -65,10 +64,14 @@ class Sweep:
             thread.start()
         _here.append(self)
 
-    def wake(self) -> None:
-        """Sweep at once: something was committed in this process."""
-        for bell in self._bells:
-            bell.set()
+    def committed(self) -> None:
+        """Give positions at once: something was committed in this process."""
+        self._bells[SEQUENCE].set()
+
+    def sequenced(self, owed_on: Collection[str]) -> None:
+        """Deliver at once on these channels, and read on: positions were given."""
+        for name in {*owed_on, *self._followers} & self._bells.keys():
+            self._bells[name].set()
 
     def stop(self, seconds: float) -> bool:
         """Finish what is being attempted; tell whether all threads ended in time."""
@@ -76,18 +79,15 @@ class Sweep:
         if self in _here:
             _here.remove(self)
         self._stopping.set()
-        self.wake()
+        for bell in self._bells.values():
+            bell.set()
         for thread in self._threads:
             thread.join(max(0.0, ends - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _sequence(self) -> None:
-        if sequencer.sequence_all():
-            self.wake()
-
     def _thread(self, name: str, sweep: Callable[[], object]) -> threading.Thread:
         bell = threading.Event()
-        self._bells.append(bell)
+        self._bells[name] = bell
         return threading.Thread(
             target=self._run, args=(name, bell, sweep), name=f"sweep-{name}"
         )

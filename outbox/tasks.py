@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import dramatiq
@@ -16,9 +17,7 @@ ACTOR: dict[str, Any] = {"max_retries": 0, "time_limit": 60_000}
 @dramatiq.actor(queue_name="sequence", **ACTOR)
 def sequence() -> None:
     """Give positions to what was committed, then wake the channels."""
-    if sequencer.sequence_all():
-        sweep.wake_here()  # the shortest way; messages call for help
-        wake_channels()
+    sequencer.sequence_all(wake)
 
 
 @dramatiq.actor(queue_name="deliver", **ACTOR)
@@ -28,7 +27,8 @@ def deliver(channel: str) -> None:
         deliver.send(channel)
 
 
-def wake_channels() -> None:
-    """Nudge every channel."""
-    for name in channels():
+def wake(owed_on: Collection[str]) -> None:
+    """Wake who can deliver on these channels: this process first, then the others."""
+    sweep.wake_here(owed_on)
+    for name in channels().keys() & set(owed_on):
         deliver.send(name)

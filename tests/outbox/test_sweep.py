@@ -55,11 +55,11 @@ def test_a_sweep_that_failed_goes_on(a_sweep, monkeypatch, now):
     arrived, failed = threading.Event(), threading.Event()
     sequence = sweep.sequencer.sequence_all
 
-    def fails_once():
+    def fails_once(wake):
         if not failed.is_set():
             failed.set()
             raise RuntimeError("no database for a moment")
-        return sequence()
+        return sequence(wake)
 
     monkeypatch.setattr(sweep.sequencer, "sequence_all", fails_once)
     a_sweep(lambda delivery: arrived.set() or DELIVERED)
@@ -153,3 +153,26 @@ def test_a_dead_broker_is_counted_and_rung_again():
 
     assert sent.wait(PATIENCE)
     assert bell.failures == 1
+
+
+def test_what_was_sequenced_wakes_the_channels_it_is_owed_on(db, now):
+    add_book(title="T", authors=["A"], now=now)
+    Route.objects.update_or_create(
+        channel="webhooks", destination="somebody", event_type="book.created"
+    )
+    woken = []
+
+    sweep.sequencer.sequence_all(woken.append)
+
+    assert woken == [["webhooks"]]
+    assert sweep.sequencer.sequence_all(woken.append) == 0
+    assert len(woken) == 1
+
+
+def test_a_channel_nobody_has_here_wakes_nobody():
+    sweeping = sweep.Sweep()
+
+    sweeping.sequenced(["carrier pigeons", "webhooks"])
+
+    rung = {name for name, bell in sweeping._bells.items() if bell.is_set()}
+    assert rung == {"webhooks", *sweeping._followers}

@@ -67,7 +67,7 @@ class Command(BaseCommand):
             _serve(*metrics)
         connection_created.connect(_bound_sessions)
         sweep = Sweep()
-        nudge.listen(sweep.wake)
+        nudge.listen(sweep.committed)
         broker = dramatiq.get_broker()
         worker = None if no_broker else Worker(broker, worker_threads=threads)
 
