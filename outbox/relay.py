@@ -74,6 +74,7 @@ def deliver_batch(channel: Channel, *, retried_first: bool = False) -> int:
             wait = SILENCE if outcome and outcome.silent else timedelta(0)
         except DatabaseError:
             logger.exception("no outcome could be written for %s", delivery)
+            _drop_dead_connection()  # what is left of the batch gets one that lives
         finally:
             _under_way.pop(threading.get_ident(), None)
     return len(batch)
@@ -150,9 +151,15 @@ def _try(channel: Channel, delivery: Delivery, ends: float) -> Outcome:
     except Exception as error:  # noqa: BLE001 - one faulty delivery stops no other
         outcome = _failure(error)
     point("after_send_before_settle")
+    _drop_dead_connection()  # it may have died meanwhile
     with transaction.atomic():
         _conclude(channel, delivery, outcome, started)
     return outcome
+
+
+def _drop_dead_connection() -> None:
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
 
 
 def _failure(error: Exception) -> Outcome:

@@ -44,7 +44,7 @@ def survives(broker: str) -> Finding:
         ran = drill("--broker", broker, "--seed", seed, "--duration", str(DURATION))
         figures = read(ran)
         if figures is None or not ran.well:
-            return Finding(f"seed {seed}: {ran.last_line}", False)
+            return Finding(f"seed {seed}: {why(ran)}", False)
         drills.append(figures)
     return judged(drills)
 
@@ -86,6 +86,12 @@ def drill(*arguments: str) -> Ran:
     """Run one drill as a process of its own."""
     argv = [sys.executable, "-m", "tests.chaos", *arguments]
     return run(argv, env=_environment(), seconds=LONGEST)
+
+
+def why(ran: Ran) -> str:
+    """Say what was wrong with a drill: its problems, or else its last words."""
+    marked = (line.removeprefix("PROBLEM: ") for line in ran.lines if "PROBLEM" in line)
+    return "; ".join(marked) or ran.last_line
 
 
 def read(ran: Ran) -> dict[str, Any] | None:

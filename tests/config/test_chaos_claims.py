@@ -57,13 +57,20 @@ def test_a_broker_that_is_not_there_is_said_and_may_be_required(
     assert (found.holds, found.figure) == (holds, "not there: not tried")
 
 
-def test_a_drill_that_fails_names_its_seed(monkeypatch):
-    monkeypatch.setattr(chaos, "drill", lambda *given: Ran(False, ["it broke"]))
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["seed 1", "it broke"], "it broke"),
+        (["PROBLEM: one", "PROBLEM: two", '{"lost": 1}'], "one; two"),
+    ],
+)
+def test_a_drill_that_fails_names_its_seed_and_its_problems(monkeypatch, lines, why):
+    monkeypatch.setattr(chaos, "drill", lambda *given: Ran(False, lines))
 
     found = chaos.survives("postgresql")
 
     assert not found.holds
-    assert found.figure == f"seed {chaos.SEEDS[0]}: it broke"
+    assert found.figure == f"seed {chaos.SEEDS[0]}: {why}"
 
 
 @pytest.mark.parametrize(

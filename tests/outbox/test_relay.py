@@ -384,3 +384,30 @@ def test_every_step_of_an_attempt_has_a_place_for_a_fault(db, request):
         "after_settle",
     ]
     assert set(passed) <= set(points.POINTS)
+
+
+@pytest.mark.parametrize("in_transaction", [True, False])
+def test_a_session_that_is_cut_off_costs_one_delivery_and_not_its_batch(
+    committed_db, in_transaction
+):
+    def deliver(delivery):
+        if len(channel.asked) == 1:
+            cut_off(connection.connection.info.backend_pid)
+        return DELIVERED
+
+    for _ in range(4):
+        owe()
+    channel = a_channel(deliver, IN_TRANSACTION=in_transaction)
+
+    assert relay.deliver_batch(channel) == 4
+
+    delivered = Delivery.objects.filter(status=Status.DELIVERED, attempts=1)
+    assert delivered.count() == (3 if in_transaction else 4)
+
+
+def cut_off(backend):
+    """End a session, as an operator or a failover does."""
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+    other.close()

@@ -62,10 +62,10 @@ class Attempt:
 
         The watchdog may come late, to a process that was frozen: the clock does not.
         """
-        if self.over or time.monotonic() >= self._ends_at:
-            raise TimeoutError("The deadline has passed.")
         if not self.sent:
             point("before_send")
+        if self.over or time.monotonic() >= self._ends_at:
+            raise TimeoutError("The deadline has passed.")
         self.sent = True
 
     def watch(self, connected: socket.socket) -> None:
