@@ -51,6 +51,7 @@ def database(value: str) -> dict[str, Any]:
     if not value:
         return {"ENGINE": "config.no_database", "NAME": "none"}
     rest = _postgresql_parameters(value)
+    rest.setdefault("connect_timeout", "5")  # seconds; libpq would wait for minutes
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": rest.pop("dbname", ""),

@@ -54,9 +54,11 @@ def counting_folder() -> Path:
     return make_folder(own)
 
 
-def _is_running(pid: str) -> bool:
+def _is_running(name: str) -> bool:
+    if not name.isdecimal():
+        return True  # nothing of ours
     try:
-        os.kill(int(pid), 0)
+        os.kill(int(name), 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # somebody else's by now

@@ -285,7 +285,7 @@ LOGGING = {
     "loggers": {
         "dramatiq": {"level": "WARNING"},
         "psycopg.pool": {"level": "ERROR"},
-        "urllib3": {"level": "INFO"},  # its DEBUG quotes the URLs of webhooks
+        "urllib3": {"level": "ERROR"},  # what it says quotes the URLs of webhooks
         "pika": {"level": "CRITICAL"},  # a broker that is away is counted, not shouted
     },
 }

@@ -86,9 +86,11 @@ def _claim(
     statement, values = statement_for(channel, known, retried_first=retried_first)
     point("before_claim")
     with transaction.atomic():
-        claimed = list(Delivery.objects.raw(statement, values))
-        if known is None:
-            here.looked_everywhere(time.monotonic() - begun)
+        try:
+            claimed = list(Delivery.objects.raw(statement, values))
+        finally:  # one that failed has taken its time, too
+            if known is None:
+                here.looked_everywhere(time.monotonic() - begun)
         _note_lost(channel, claimed)
         due = [each for each in claimed if not _ended(channel, each)]
         point("after_claim_before_commit")
@@ -228,7 +230,9 @@ places AS (
 
 # One place is drawn of those with something due and with room for another claim,
 # then its batch is taken, lanes permitting. Chance, and not the age of what is due,
-# keeps a destination with a long backlog from being served before all others. The
+# keeps a destination with a long backlog from being served before all others. Both
+# read the index in its order and stop; a further column to sort by would have all
+# that is due read first. The
 # time is the statement's: a clock that may change from row to row bounds no index
 # scan, which would then go through all that waits for its retry.
 _DUE = """
@@ -241,7 +245,7 @@ _DUE = """
           WHERE earlier.channel = %(channel)s AND earlier.status = 'pending'
             AND earlier.destination = d.destination
             AND earlier.lane = d.lane AND earlier.position < d.position))
-    ORDER BY d.due_at, d.id
+    ORDER BY d.due_at
 """
 _CLAIM = f"""
 WITH RECURSIVE {{places}}, drawn AS MATERIALIZED (

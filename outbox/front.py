@@ -75,9 +75,11 @@ class Front:
         """
         Note what was claimed in a place at a moment: when each had been due.
 
-        A batch that was not full has left nothing behind: whatever becomes due in
-        that place from now on is due later than now. In lanes it has: what stands
-        in a lane behind one of the claimed was due at the same time or later.
+        A batch that was not full has left little behind: whatever becomes due in
+        that place from now on is due later than now. In lanes the next is waiting:
+        it was due at the same time as one of the claimed, or later. What does lie
+        behind, such as a lane whose head has waited for a retry, is found by a look,
+        and takes the mark back.
         """
         mark = (max(due) if full else now) - MARGIN
         if ordered:
@@ -85,7 +87,7 @@ class Front:
         destination, retried = place
         with self._lock:
             self._moved[destination] = time.monotonic()
-            self._marks[place] = max(mark, self._marks.get(place, mark))
+            self._marks[place] = mark  # back, too, if a look has found what lay behind
             self._marks.setdefault((destination, 1 - retried), now - MARGIN)
 
 

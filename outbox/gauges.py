@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from outbox import metrics
 from outbox.channels.registry import channels
+from outbox.standing import CLAIMABLE
 
 logger = logging.getLogger(__name__)
 
@@ -186,11 +187,12 @@ def _is_readable(path: str) -> bool:
 
 
 # Both parts read their partial index and nothing that was delivered.
-_OWED_AND_FAILED = """
+_OWED_AND_FAILED = f"""
 SELECT channel, destination, status, count(*),
     greatest(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8,
-    greatest(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8
-FROM outbox_delivery
+    coalesce(extract(epoch FROM
+        clock_timestamp() - min(due_at) FILTER (WHERE {CLAIMABLE})), 0)::float8
+FROM outbox_delivery d
 WHERE status = 'pending'
 GROUP BY channel, destination, status
 UNION ALL
@@ -198,7 +200,7 @@ SELECT channel, destination, status, count(*), 0, 0
 FROM outbox_delivery
 WHERE status IN ('dead', 'unknown')
 GROUP BY channel, destination, status
-"""
+"""  # noqa: S608 - both parts are ours
 
 _WAITING = """
 SELECT count(*),

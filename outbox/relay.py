@@ -12,10 +12,10 @@ import threading
 import time
 import traceback
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 from django.db import (
-    DatabaseError,
     InterfaceError,
     OperationalError,
     connection,
@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 OURS_AGAIN = schedule.pause(5.0)
 SILENCE = schedule.pause(5.0)  # for what is owed to somebody who did not answer
 LONGEST_DRAIN = 5.0
+RETRIED_FIRST = 5  # one batch in so many
 LOST_CONNECTION = ("08", "57P")
 MAY_PASS = ("40", "55P03")  # deadlocks and the like; a lock waited for too long
 
@@ -50,8 +51,11 @@ _under_way: dict[int, Lease] = {}
 def drain(channel: Channel, *, seconds: float = LONGEST_DRAIN) -> bool:
     """Deliver what is due on a channel; tell whether time ran out before work."""
     ends = time.monotonic() + seconds
-    while time.monotonic() < ends and not stopping.is_set():
-        if not deliver_batch(channel):
+    for turn in count():
+        if time.monotonic() >= ends or stopping.is_set():
+            break
+        # Either order takes both kinds; neither waits for all of the other.
+        if not deliver_batch(channel, retried_first=turn % RETRIED_FIRST == 0):
             return False
     return not stopping.is_set()
 
@@ -72,7 +76,7 @@ def deliver_batch(channel: Channel, *, retried_first: bool = False) -> int:
             # All of a batch is for one destination. The rest would only wait for
             # the same silence, and keep this thread from those who do answer.
             wait = SILENCE if outcome and outcome.silent else timedelta(0)
-        except DatabaseError:
+        except Exception:  # whatever it is, what is left of the batch goes on
             logger.exception("no outcome could be written for %s", delivery)
             _drop_dead_connection()  # what is left of the batch gets one that lives
         finally:
@@ -220,17 +224,20 @@ def _note_fenced(
     channel: Channel, delivery: Delivery, name: str, started: float
 ) -> None:
     """Say in the row of a lost claim what came of it after all."""
-    Attempt.objects.update_or_create(
-        delivery_id=delivery.id,
-        claim=delivery.claim,
-        defaults={
-            "outcome": "fenced",
-            "ambiguous": not channel.IN_TRANSACTION,
-            "answer": f"came too late: {name}",
-            "seconds": time.monotonic() - started,
-            "worker": delivery.worker,
-        },
-    )
+    told = {
+        "outcome": "fenced",
+        "ambiguous": not channel.IN_TRANSACTION,
+        "answer": f"came too late: {name}",
+        "seconds": time.monotonic() - started,
+        "worker": delivery.worker,
+    }
+    row = Attempt.objects.filter(delivery_id=delivery.id, claim=delivery.claim)
+    # One that tells of another outcome is right: only the answer to its commit was
+    # lost, and what was fenced off is our second opinion.
+    if not row.filter(outcome="lost").update(**told):
+        Attempt.objects.get_or_create(
+            delivery_id=delivery.id, claim=delivery.claim, defaults=told
+        )
 
 
 def _settled(channel: Channel, delivery: Delivery, outcome: Outcome) -> bool:

@@ -9,20 +9,24 @@ transactions in order; what a reader has passed can never change.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from outbox import metrics
 from outbox.points import point
 
 SEQUENCER = 0x73657131  # "seq1": one holder per database
 SMALLEST_BATCH = 1000
+TRIES, BETWEEN_TRIES = 20, 0.005  # seconds
 
-Wake = Callable[[Collection[str]], object]
+Wake = Callable[[Collection[str], int], object]
+"""Is told the channels on which more is owed now, and how many events it was."""
 
 
-def _nobody(channels: Collection[str]) -> None:
+def _nobody(owed_on: Collection[str], events: int) -> None:
     pass
 
 
@@ -30,7 +34,7 @@ def sequence(*, at_least: int = SMALLEST_BATCH, wake: Wake = _nobody) -> int:
     """
     Give positions to a batch of committed events; return how many.
 
-    `wake` is called after the commit with the channels on which more is owed now.
+    `wake` is called after the commit.
 
     Answers 0 where nothing waits, or where another relay is at it. A batch
     never splits a transaction and grows with what waits, so that a backlog
@@ -39,13 +43,11 @@ def sequence(*, at_least: int = SMALLEST_BATCH, wake: Wake = _nobody) -> int:
     inside_another = connection.in_atomic_block  # whose patience is its own affair
     with transaction.atomic(), connection.cursor() as cursor:
         if not inside_another:
-            # A frozen holder is thrown out, and another relay takes over.
-            cursor.execute(_PATIENCE)
+            cursor.execute(_MANNERS)
         # In a statement of its own: the next one then sees all that the last
         # holder committed. With one statement for both, its snapshot would be
         # older than the lock, and it would take the same rows again.
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER])
-        if not cursor.fetchone()[0]:
+        if not _locked(cursor):
             return 0
         point("before_positions")
         cursor.execute(_SEQUENCE, {"size": at_least})
@@ -54,7 +56,7 @@ def sequence(*, at_least: int = SMALLEST_BATCH, wake: Wake = _nobody) -> int:
     metrics.SEQUENCED.inc(given)
     point("after_positions")
     if given:
-        wake(owed_on)
+        wake(owed_on, given)
     return int(given)
 
 
@@ -62,16 +64,39 @@ def sequence_all(wake: Wake = _nobody) -> int:
     """
     Give positions until nothing waits; return how many.
 
-    `wake` is told at once, batch by batch: what was committed meanwhile, and found
-    another relay at it, is taken by one more round, for which nobody else waits.
+    What was committed before the call has its position at the end of it, unless
+    another relay stays at it for long. `wake` is told batch by batch.
     """
     total = 0
-    while given := sequence(wake=wake):
+    while True:
+        given = sequence(wake=wake)
         total += given
-    return total
+        if given < SMALLEST_BATCH:
+            return total
 
 
-_PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '2s'"
+def _locked(cursor: CursorWrapper) -> bool:
+    """
+    Take the lock; tell whether it was free within a moment.
+
+    Who holds it may have begun before the commit that we were called for, so that
+    it is worth waiting for him; but not for one that is frozen.
+    """
+    for _ in range(TRIES):
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER])
+        if cursor.fetchone()[0]:
+            return True
+        time.sleep(BETWEEN_TRIES)
+    return False
+
+
+# A frozen holder is thrown out, and another relay takes over. And the commit need not
+# be waited for: whatever tells anybody of a position is a later commit, a claim or a
+# checkpoint, that is waited for, and stands behind this one in the server's log.
+_MANNERS = """
+SELECT set_config('idle_in_transaction_session_timeout', '2s', true),
+    set_config('synchronous_commit', 'off', true)
+"""
 
 # Chosen in the order they are placed in: by the last event of the transaction. Of
 # two transactions on one stream, the one that had it first committed first, and its

@@ -21,7 +21,6 @@ from django.db import close_old_connections, connections
 from django.utils.module_loading import import_string
 
 from outbox import relay, sequencer
-from outbox.channels.contract import Channel
 from outbox.channels.registry import channels
 from outbox.duties import Duties
 
@@ -35,10 +34,9 @@ SEQUENCE = "sequence"
 _here: list[Sweep] = []
 
 
-def wake_here(owed_on: Collection[str]) -> None:
-    """Deliver at once on these channels, where this process sweeps at all."""
-    for sweep in _here:
-        sweep.sequenced(owed_on)
+def wake_here(owed_on: Collection[str]) -> set[str]:
+    """Deliver at once on these channels; return those for which a thread waited."""
+    return {name for sweep in _here for name in sweep.sequenced(owed_on, 0)}
 
 
 class Sweep:
@@ -47,11 +45,12 @@ class Sweep:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._bells: dict[str, threading.Event] = {}
+        self._waiting: set[str] = set()
         self._followers: Collection[str] = settings.OUTBOX["FOLLOWERS"]
         self._threads = [
             self._thread(SEQUENCE, partial(sequencer.sequence_all, self.sequenced)),
             *(
-                self._thread(name, partial(_sweep, channel))
+                self._thread(name, partial(relay.drain, channel))
                 for name, channel in channels().items()
             ),
             *(self._thread(path, import_string(path)) for path in self._followers),
@@ -68,10 +67,17 @@ class Sweep:
         """Give positions at once: something was committed in this process."""
         self._bells[SEQUENCE].set()
 
-    def sequenced(self, owed_on: Collection[str]) -> None:
-        """Deliver at once on these channels, and read on: positions were given."""
-        for name in {*owed_on, *self._followers} & self._bells.keys():
+    def sequenced(self, owed_on: Collection[str], events: int) -> set[str]:
+        """
+        Deliver at once on these channels, and read on: positions were given.
+
+        Return whose thread was waiting for work.
+        """
+        woken = {*owed_on, *self._followers} & self._bells.keys()
+        waiting = woken & self._waiting
+        for name in woken:
             self._bells[name].set()
+        return waiting
 
     def stop(self, seconds: float) -> bool:
         """Finish what is being attempted; tell whether all threads ended in time."""
@@ -102,11 +108,7 @@ class Sweep:
                 sweep()
             except Exception:  # no database for a while is a pause, not an end
                 logger.exception("sweep %s failed and goes on", name)
+            self._waiting.add(name)
             bell.wait(random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))  # noqa: S311
+            self._waiting.discard(name)
         connections.close_all()
-
-
-def _sweep(channel: Channel) -> None:
-    """Deliver until nothing is due; the oldest retries get the first turn."""
-    relay.deliver_batch(channel, retried_first=True)
-    relay.drain(channel)

@@ -14,6 +14,9 @@ from outbox.channels.registry import channels
 ACTOR: dict[str, Any] = {"max_retries": 0, "time_limit": 60_000}
 
 
+FEW = 10  # events that one thread delivers faster than others could be called
+
+
 @dramatiq.actor(queue_name="sequence", **ACTOR)
 def sequence() -> None:
     """Give positions to what was committed, then wake the channels."""
@@ -27,8 +30,14 @@ def deliver(channel: str) -> None:
         deliver.send(channel)
 
 
-def wake(owed_on: Collection[str]) -> None:
-    """Wake who can deliver on these channels: this process first, then the others."""
-    sweep.wake_here(owed_on)
+def wake(owed_on: Collection[str], events: int) -> None:
+    """
+    Wake who can deliver on these channels.
+
+    This process's own sweep is the shortest way. Where it is busy, or where there is
+    much to do, messages call for help.
+    """
+    waiting = sweep.wake_here(owed_on)
     for name in channels().keys() & set(owed_on):
-        deliver.send(name)
+        if events > FEW or name not in waiting:
+            deliver.send(name)

@@ -119,6 +119,7 @@ def is_there(broker: str) -> bool:
 def _environment() -> dict[str, str]:
     env = machine.environment()
     env.pop("DATABASE_URL", None)  # each brings a server of its own
+    env.pop("PROMETHEUS_MULTIPROC_DIR", None)
     return env
 
 

@@ -32,6 +32,7 @@ def deaths_lose_nothing() -> Finding:
     seed = secrets.token_hex(4)
     env = machine.environment(POINT_ROUNDS=str(ROUNDS), POINT_SEED=seed)
     env.pop("DATABASE_URL", None)  # each process starts a server of its own
+    env.pop("PROMETHEUS_MULTIPROC_DIR", None)
     parts = [_command(POINTS[start::AT_A_TIME]) for start in range(AT_A_TIME)]
     return finding(run_together(parts, env=env, seconds=LONGEST), seed)
 

@@ -105,6 +105,7 @@ def _send(
         smtp.line().post(message, ends, about_to_send)
     else:  # the console, a file, memory: nothing that could stall
         about_to_send()
+        smtp.line().sent = True
         backend.send_messages([message])
     return DELIVERED
 

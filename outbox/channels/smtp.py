@@ -99,11 +99,11 @@ class Line(EmailBackend):
         return Call
 
     def _check_clock(self, ends: float, about_to_send: Callable[[], object]) -> None:
+        about_to_send()
         point("before_send")
         # The watch may come late, to a process that was frozen: the clock does not.
         if time.monotonic() >= ends:
             raise TimeoutError("the deadline has passed")
-        about_to_send()
         self.sent = True
 
     def _connect(self, ends: float) -> None:

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from outbox import claims, front, relay
 from outbox.columns import Now
@@ -71,14 +71,50 @@ def test_a_long_lane_is_found_one_after_the_other(db):
     assert [relay.deliver_batch(channel) for _ in range(4)] == [1, 1, 1, 0]
 
 
-def test_a_front_never_goes_back():
-    made = a_front()
+def test_what_a_look_finds_behind_takes_the_front_back():
+    made, hour = a_front(), timedelta(hours=1)
 
-    made.move(
-        ("one", 0), [NOON - timedelta(hours=1)], full=True, ordered=False, now=NOON
+    made.move(("one", 0), [NOON - hour], full=True, ordered=False, now=NOON)
+    made.looked_everywhere(LONG)
+
+    assert made.known()[("one", 0)] == NOON - hour - MARGIN
+
+
+@pytest.mark.parametrize("lanes", [False, True])
+def test_one_look_is_enough_for_all_that_lies_behind(db, lanes):
+    channel, hour = a_channel(), timedelta(hours=1)
+    for number in range(10):
+        lane = f"copy:{number}" if lanes else None
+        owe(lane=lane, attempts=1, due_at=Now() - hour + timedelta(seconds=number))
+    owe()
+    assert relay.deliver_batch(channel) == 1
+    here = front.front("test")
+
+    here.looked_everywhere(0)  # the next claim may look
+    assert relay.deliver_batch(channel) == 5
+    here.looked_everywhere(LONG)  # and the one after it may not
+
+    assert relay.deliver_batch(channel) == 5
+
+
+def test_a_look_that_failed_took_its_time_too(db, monkeypatch):
+    monkeypatch.setattr(claims, "_EVERYWHERE", "places AS (SELECT 1 / 0)")
+    told = []
+    monkeypatch.setattr(
+        Front, "looked_everywhere", lambda self, took: told.append(took)
     )
 
-    assert made.known()[("one", 0)] == NOON - MARGIN
+    with pytest.raises(DatabaseError), transaction.atomic():
+        relay.deliver_batch(a_channel())
+
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("known", [None, {("one", 0): NOON - timedelta(days=1)}])
+def test_a_claim_reads_no_more_of_a_backlog_than_it_takes(committed_db, known):
+    owe_many(20_000)
+
+    assert pages_read(a_channel(BATCH=5), known) < 200
 
 
 def test_looking_everywhere_takes_a_small_part_of_the_time():

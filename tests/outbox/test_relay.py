@@ -411,3 +411,25 @@ def cut_off(backend):
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
     other.close()
+
+
+def test_retries_have_their_turn_beside_a_backlog_that_is_fresh(db):
+    channel = a_channel(BATCH=1)
+    for _ in range(3 * relay.RETRIED_FIRST):
+        owe("much")
+    old = owe("retried", attempts=1)
+
+    relay.drain(channel)
+
+    place = [each.id for each in channel.asked].index(old.id)
+    assert place < 2 * relay.RETRIED_FIRST
+
+
+def test_a_second_opinion_does_not_replace_a_recorded_outcome(db):
+    owed, channel = owe(), a_channel()
+    (claimed,) = relay.claim(channel)
+    relay.attempt(channel, claimed, time.monotonic() + 1)
+
+    assert relay.attempt(channel, claimed, time.monotonic() + 1) is None
+
+    assert tries(owed) == [(1, "delivered", False)]

@@ -162,17 +162,17 @@ def test_what_was_sequenced_wakes_the_channels_it_is_owed_on(db, now):
     )
     woken = []
 
-    sweep.sequencer.sequence_all(woken.append)
+    sweep.sequencer.sequence_all(lambda *told: woken.append(told))
 
-    assert woken == [["webhooks"]]
-    assert sweep.sequencer.sequence_all(woken.append) == 0
+    assert woken == [(["webhooks"], 1)]
+    assert sweep.sequencer.sequence_all(lambda *told: woken.append(told)) == 0
     assert len(woken) == 1
 
 
 def test_a_channel_nobody_has_here_wakes_nobody():
     sweeping = sweep.Sweep()
 
-    sweeping.sequenced(["carrier pigeons", "webhooks"])
+    sweeping.sequenced(["carrier pigeons", "webhooks"], 1)
 
     rung = {name for name, bell in sweeping._bells.items() if bell.is_set()}
     assert rung == {"webhooks", *sweeping._followers}

@@ -67,7 +67,9 @@ def vetted(
     """Return the addresses of a URL's host, when every one of them is allowed."""
     host, port = parts.hostname or "", parts.port or (80, 443)[parts.scheme == "https"]
     try:
-        found = _in_bounded_thread(lambda: policy.resolve(host, port), left)
+        found = _literal(host) or _in_bounded_thread(
+            lambda: policy.resolve(host, port), left
+        )
     except TimeoutError:
         raise
     except (OSError, UnicodeError) as fault:
@@ -78,6 +80,14 @@ def vetted(
     if not all(policy.allows(address) for address in addresses):
         raise Refused("blocked_address", f"{host} leads to a forbidden address.")
     return addresses[:ADDRESSES_TRIED]
+
+
+def _literal(host: str) -> list[str]:
+    """Return the address that a host is written as; nothing for a name."""
+    try:
+        return [str(ip_address(host))]
+    except ValueError:
+        return []
 
 
 def _unmapped(address: Address) -> Address:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db.models import Subquery
 from django_outbox_pattern.models import Published
 
 from outbox import schedule, tracing
@@ -38,9 +39,12 @@ def routes() -> Iterable[RouteTo]:
 
 def deliver(delivery: Delivery, ends: float) -> Outcome:
     """POST the message once, signed."""
+    message = Published.objects.filter(id=delivery.event_id).values("body")
     endpoint = (
         WebhookEndpoint.objects.filter(id=delivery.destination)
         .select_related("owner")
+        .annotate(body=Subquery(message))
+        .order_by()
         .first()
     )
     if endpoint is None:
@@ -50,11 +54,14 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
     if not endpoints.may_own(endpoint.owner):  # any more
         return Outcome(delivered=False, name="owner_not_allowed", final=True)
 
-    body = Published.objects.values_list("body", flat=True).get(id=delivery.event_id)
+    if endpoint.body is None:
+        return Outcome(delivered=False, name="message_missing", final=True)
+
+    body = endpoint.body.encode()
     answer = transport.post(
         endpoint.url,
-        body.encode(),
-        _headers(endpoint, delivery, body.encode()),
+        body,
+        _headers(endpoint, delivery, body),
         deadline=DEADLINE,
         ends=ends,
         session=transport.session_of(delivery.destination),

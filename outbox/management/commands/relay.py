@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from types import FrameType
@@ -26,6 +27,9 @@ from outbox.sweep import Sweep
 
 logger = logging.getLogger(__name__)
 
+# A relay's threads wait for others most of the time, and what came for one of them is
+# not to wait for Python's usual 5 ms until another lets go.
+SWITCH = 0.0005  # seconds
 LOOK = 1.0  # seconds between looks at the attempts under way
 
 # Less than the lease: a frozen holder is thrown out before it is succeeded.
@@ -65,6 +69,7 @@ class Command(BaseCommand):
         """Run until SIGTERM or SIGINT."""
         if metrics:
             _serve(*metrics)
+        sys.setswitchinterval(SWITCH)
         connection_created.connect(_bound_sessions)
         sweep = Sweep()
         nudge.listen(sweep.committed)
