@@ -76,7 +76,7 @@ def claim(channel: Channel, *, retried_first: bool = False) -> list[Delivery]:
     if known and not claimed and here.may_look():
         claimed = _claim(channel, None, retried_first)
     point("after_claim")
-    return sorted(claimed, key=lambda each: each.position)
+    return sorted(claimed, key=lambda each: (each.position, each.id))
 
 
 def _claim(

@@ -1,8 +1,6 @@
 """
 A mail server on loopback that takes every letter and keeps it.
 
-    pytest_plugins = ["tests.smtp_sink"]
-
     def test_something(db, smtp_sink): ...
 
 While a test asks for `smtp_sink`, Django's e-mail goes there.

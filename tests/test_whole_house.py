@@ -19,8 +19,6 @@ from outbox.models import Attempt, Delivery, Event, Status
 from projections import feed
 from projections.models import Availability, DueLoan
 
-pytest_plugins = ["tests.smtp_sink"]
-
 PASSWORD = "a long and quiet afternoon"
 
 

@@ -18,6 +18,8 @@ from rest_framework.request import Request
 
 from outbox.api.pages import Pages
 
+DEEPEST = 32  # levels of a body; what reads it further on is recursive
+
 
 class JsonBody(JSONParser):
     """
@@ -35,9 +37,27 @@ class JsonBody(JSONParser):
     ) -> Any:
         """Return the value a body stands for; raise ParseError for none."""
         try:
-            return orjson.loads(stream.read())
+            value = orjson.loads(stream.read())
         except orjson.JSONDecodeError as error:
             raise ParseError(f"The body is not JSON: {error}.") from None
+        if _is_deep(value):
+            raise ParseError(
+                f"The body is nested more than {DEEPEST} levels deep. Nothing here "
+                "wants so many."
+            )
+        return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, list | dict)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
 
 
 class Given(serializers.Serializer[Any]):

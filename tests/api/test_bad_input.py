@@ -35,6 +35,7 @@ BODIES = {
     "a list": b"[1]",
     "a text": b'"a"',
     "deep": b"[" * 100_000,
+    "33 levels": b'{"title": ' + b"[" * 32 + b"]" * 32 + b"}",
     "deep in a field": b'{"title": ' + b"[" * 900 + b"]" * 900 + b"}",
     "not UTF-8": b'{"title": "\xff"}',
     "UTF-16": '{"title": "a"}'.encode("utf-16"),

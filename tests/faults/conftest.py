@@ -15,8 +15,6 @@ from outbox.channels.webhooks import endpoints
 from tests.faults.forks import Fork
 from tests.faults.world import World, leave_a_row
 
-pytest_plugins = ["tests.smtp_sink", "tests.relays"]
-
 
 @pytest.fixture(autouse=True)
 def looking_everywhere(monkeypatch):

@@ -13,7 +13,6 @@ from outbox.columns import Now
 from outbox.models import Delivery, Route, Status
 
 PATIENCE = 60
-pytest_plugins = ["tests.relays"]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ from tests.scrapes import samples, scraped
 from tests.threads import in_thread
 
 PATIENCE = 40
-pytest_plugins = ["tests.relays"]
 
 
 def wait_until(true):

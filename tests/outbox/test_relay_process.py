@@ -19,7 +19,6 @@ from outbox.columns import Now
 from outbox.models import Delivery, Status
 
 PATIENCE = 40
-pytest_plugins = ["tests.relays"]
 
 
 @pytest.fixture
