@@ -10,11 +10,13 @@ own. It ends without a word to pytest, whatever happens in it.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import time
 import traceback
+import warnings
 from contextlib import suppress
 
 from django.db import connection, connections
@@ -34,7 +36,10 @@ class Fork:
         smtp.hang_up()
         self._status = None
         self._told, telling = os.pipe()
-        self.pid = os.fork()
+        with warnings.catch_warnings():
+            # Newer Pythons warn of forks beside threads; see what `_live` does first.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.pid = os.fork()
         if self.pid == 0:
             _live(work, at, telling)
         os.close(telling)
@@ -72,6 +77,9 @@ class Fork:
 
 def _live(work, at, telling):
     status = 1
+    # A thread that is not here any more may have held the lock of a log or a stream.
+    logging.disable(logging.CRITICAL)
+    sys.stdout = sys.stderr = os.fdopen(os.dup(2), "w")
     try:
         if at:
             points.listen(faults.At(*at.split(":")))
