@@ -6,6 +6,7 @@ BOOKS ?=
 WHAT ?=
 DURATION ?=
 SEED ?=
+QUICK ?=
 BROKER ?=
 
 VENV := .venv
@@ -13,13 +14,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo proof chaos chaos-oracle lock clean
+.PHONY: help run test demo proof chaos chaos-oracle bench lock clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 	@echo
 	@echo "PORT=8000 for run; BOOKS=file.csv for demo and proof; WHAT=main-job|relay for proof"
-	@echo "DURATION=60 SEED=7 BROKER=postgresql|amqp|redis for chaos"
+	@echo "DURATION=60 SEED=7 BROKER=postgresql|amqp|redis for chaos; QUICK=1 for bench"
 
 run: $(READY) ## Start the library: database, web server, relay workers (Ctrl-C stops)
 	@$(BIN)/python manage.py up --port $(PORT)
@@ -43,6 +44,9 @@ chaos: $(READY) ## Break everything at random while books are lent, and count wh
 
 chaos-oracle: $(READY) ## Take each safeguard out in turn: somebody has to notice
 	@$(BIN)/python -m tests.chaos.oracle
+
+bench: $(READY) ## Measure, beside what it is measured by
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(WHAT)
 
 # A lock is made for every Python and platform at once, and names no registry.
 LOCK := .lock-env/bin/uv pip compile pyproject.toml --quiet --universal \
