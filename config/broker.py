@@ -29,6 +29,7 @@ from redis.retry import Retry
 Parameters = Callable[[], dict[str, Any]]
 
 PATIENCE = 1.0  # seconds to wait for a connection
+POLL = 25  # milliseconds between two questions to Redis
 LONGEST_ACTOR = 600_000  # milliseconds; every attempt has its own, smaller deadline
 
 # A worker keeps one connection for each queue and its delayed twin, one to listen
@@ -59,7 +60,7 @@ def make_broker(url: str) -> dramatiq.Broker:
             middleware=middleware(),
         )
     if scheme in ("redis", "rediss"):
-        return RedisBroker(  # type: ignore[no-untyped-call]
+        return PromptRedis(  # type: ignore[no-untyped-call]
             client=_redis_client(url), middleware=middleware()
         )
     return DatabaseBroker(
@@ -124,6 +125,13 @@ class DatabaseBroker(PostgresBroker):  # type: ignore[misc]
 
     def enqueue(self, message: Any, *, delay: int | None = None) -> Any:
         return PostgresBroker.enqueue.__wrapped__(self, message, delay=delay)
+
+
+class PromptRedis(RedisBroker):
+    """Redis as broker; its consumers ask, and would wait up to a second in between."""
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = POLL) -> Any:
+        return super().consume(queue_name, prefetch, timeout=min(timeout, POLL))
 
 
 class DatabaseAway(PoolClosed):
