@@ -13,7 +13,7 @@ import time
 import pytest
 from django.db.models import F
 from rest_framework.test import APIClient
-from structlog.contextvars import get_contextvars
+from structlog.contextvars import clear_contextvars, get_contextvars
 from structlog.processors import JSONRenderer
 from structlog.stdlib import ProcessorFormatter
 
@@ -32,6 +32,7 @@ PATIENCE = 40
 @pytest.fixture
 def lines(settings):
     """Return the lines of log, each an object, as the settings have them written."""
+    clear_contextvars()  # a server that was only half asked may have left some
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     said = dict(settings.LOGGING["formatters"]["line"])
