@@ -50,14 +50,16 @@ class JsonBody(JSONParser):
 
 def _is_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(DEEPEST + 1):
+        level = [each for each in level if isinstance(each, list | dict)]
+        if not level:
+            return False
         level = [
             inner
             for outer in level
-            if isinstance(outer, list | dict)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
-    return bool(level)
+    return True
 
 
 class Given(serializers.Serializer[Any]):

@@ -6,12 +6,15 @@ Each test sweeps over many inputs with one client, and names all that got throug
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from uuid import uuid4
 
 import pytest
+from rest_framework.exceptions import ParseError
 
+from outbox.api.given import JsonBody
 from outbox.models import Event
 from tests.api.problems import problem
 
@@ -315,3 +318,14 @@ def test_a_form_over_the_limit(anonymous):
     )
 
     problem(answer, 413, "body_too_large")
+
+
+@pytest.mark.parametrize(("levels", "refused"), [(32, False), (33, True)])
+def test_a_body_may_be_so_deep_and_no_deeper(levels, refused):
+    stream = io.BytesIO(b"[" * levels + b"1" + b"]" * levels)
+
+    if refused:
+        with pytest.raises(ParseError, match="32 levels deep"):
+            JsonBody().parse(stream)
+    else:
+        assert JsonBody().parse(stream)
