@@ -76,10 +76,15 @@ def _set_password(user: User, password: str | None) -> None:
 
 
 def _check(user: User) -> None:
-    if User.objects.filter(username=user.username).exists():
-        raise UsernameTaken
+    _check_is_free(user)
     try:
         user.full_clean()
     except ValidationError as error:
+        _check_is_free(user)  # it may have been taken this very moment
         field, messages = next(iter(error.message_dict.items()))
         raise InvalidMember(f"{field}: {' '.join(messages)}", field=field) from None
+
+
+def _check_is_free(user: User) -> None:
+    if User.objects.filter(username=user.username).exists():
+        raise UsernameTaken
