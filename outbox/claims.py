@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from outbox import metrics, schedule
@@ -138,10 +138,7 @@ def _move(here: Front, claimed: Sequence[Any], batch: int) -> None:
 
 def settle(delivery: Delivery, **outcome: Any) -> bool:
     """Write the outcome down, unless a later claim has taken over."""
-    mine = Delivery.objects.filter(
-        id=delivery.id, claim=delivery.claim, status=Status.PENDING
-    )
-    return bool(mine.update(worker="", **outcome))
+    return bool(_mine(delivery).update(worker="", **outcome))
 
 
 def release(delivery: Delivery, wait: timedelta) -> bool:
@@ -155,12 +152,16 @@ def sending(delivery: Delivery) -> None:
 
     Raises Fenced if the claim is not ours any more: then it must not leave.
     """
-    mine = Delivery.objects.filter(
-        id=delivery.id, claim=delivery.claim, status=Status.PENDING
-    )
-    if not mine.update(sending_at=Now()):
+    if not _mine(delivery).update(sending_at=Now()):
         raise Fenced("sending")
     delivery.sending_at = timezone.now()
+
+
+def _mine(delivery: Delivery) -> QuerySet[Delivery]:
+    """Return the row while it is still under this claim: the fence."""
+    return Delivery.objects.filter(
+        id=delivery.id, claim=delivery.claim, status=Status.PENDING
+    )
 
 
 def attempts_allowed(channel: Channel) -> int:
