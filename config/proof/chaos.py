@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from config import machine
 from config.proof.claims import Claim, Finding
-from config.proof.running import Ran, run
+from config.proof.running import Ran, environment, run
 
 SEEDS = ("1", "2", "3")
 DURATION = 60  # seconds of a drill in which somebody is at work
@@ -71,7 +70,7 @@ def every_safeguard_is_missed() -> Finding:
     """Take each safeguard out in turn; somebody has to notice."""
     ran = run(
         [sys.executable, "-m", "tests.chaos.oracle"],
-        env=_environment(),
+        env=environment(),
         seconds=LONGEST,
     )
     figures = read(ran)
@@ -85,7 +84,7 @@ def every_safeguard_is_missed() -> Finding:
 def drill(*arguments: str) -> Ran:
     """Run one drill as a process of its own."""
     argv = [sys.executable, "-m", "tests.chaos", *arguments]
-    return run(argv, env=_environment(), seconds=LONGEST)
+    return run(argv, env=environment(), seconds=LONGEST)
 
 
 def why(ran: Ran) -> str:
@@ -114,13 +113,6 @@ def is_there(broker: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _environment() -> dict[str, str]:
-    env = machine.environment()
-    env.pop("DATABASE_URL", None)  # each brings a server of its own
-    env.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    return env
 
 
 CLAIMS = (

@@ -7,9 +7,8 @@ import re
 import sys
 from collections.abc import Sequence
 
-from config import machine
 from config.proof.claims import Finding
-from config.proof.running import Ran, run_together
+from config.proof.running import Ran, environment, run_together
 
 EXAMPLES = 2000
 AT_A_TIME = 2  # processes; one would leave the second core idle
@@ -27,8 +26,7 @@ def replay_equals_tables() -> Finding:
     argv = [sys.executable, "-m", "pytest", "tests/machines", "-q", "-s"]
     options = ["-p", "no:cacheprovider", "-p", "no:randomly"]
     # Named a number, the machines choose their examples anew: no half is the other.
-    env = machine.environment(MACHINE_EXAMPLES=str(EXAMPLES // AT_A_TIME))
-    env.pop("DATABASE_URL", None)  # each half starts a server of its own
+    env = environment(MACHINE_EXAMPLES=str(EXAMPLES // AT_A_TIME))
     halves = [[*argv, *options]] * AT_A_TIME
     return finding(run_together(halves, env=env, seconds=LONGEST))
 

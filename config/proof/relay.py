@@ -8,9 +8,8 @@ import secrets
 import sys
 from collections.abc import Sequence
 
-from config import machine
 from config.proof.claims import Claim, Finding
-from config.proof.running import Ran, run_together
+from config.proof.running import Ran, environment, run_together
 from outbox.points import POINTS
 
 ROUNDS = 100  # deaths at each point
@@ -30,9 +29,7 @@ def deaths_lose_nothing() -> Finding:
             "pytest is missing: `make proof` brings the development environment", False
         )
     seed = secrets.token_hex(4)
-    env = machine.environment(POINT_ROUNDS=str(ROUNDS), POINT_SEED=seed)
-    env.pop("DATABASE_URL", None)  # each process starts a server of its own
-    env.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    env = environment(POINT_ROUNDS=str(ROUNDS), POINT_SEED=seed)
     parts = [_command(POINTS[start::AT_A_TIME]) for start in range(AT_A_TIME)]
     return finding(run_together(parts, env=env, seconds=LONGEST), seed)
 

@@ -9,10 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from config import machine
 from config.processes import Child
 from config.state import CHECKOUT
 
 GRACE = 40.0  # seconds; a demo stops its own children, one after the other
+
+
+def environment(**values: str) -> dict[str, str]:
+    """Return ours for a process that brings a server, and counts, of its own."""
+    env = machine.environment(**values)
+    for name in ("DATABASE_URL", "PROMETHEUS_MULTIPROC_DIR"):
+        env.pop(name, None)
+    return env
 
 
 @dataclass(frozen=True, slots=True)

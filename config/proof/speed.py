@@ -15,9 +15,8 @@ from typing import Any
 
 import orjson
 
-from config import machine
 from config.proof.claims import Claim, Finding
-from config.proof.running import run
+from config.proof.running import environment, run
 
 LONGEST = 2400.0  # seconds
 MEDIAN, UNIT = "median", "unit"
@@ -28,9 +27,7 @@ def measured(what: str, *, quick: bool) -> Finding:
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder, "figures.json")
         argv = [sys.executable, "-m", "benchmarks", what, "--json", str(figures)]
-        env = machine.environment()
-        env.pop("DATABASE_URL", None)  # it brings a server of its own
-        env.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        env = environment()
         ran = run([*argv, *(["--quick"] if quick else [])], env=env, seconds=LONGEST)
         if not figures.exists():
             return Finding(ran.last_line, False)
