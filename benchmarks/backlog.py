@@ -2,12 +2,15 @@
 Draining a backlog: at what rate, however long it is and whatever lies beside it.
 
 Claim, attempt and settle of deliveries whose effect costs nothing, so that the
-machinery alone is measured: one thread of one relay.
+machinery alone is measured: one thread of one relay. Each situation is a database of
+its own, and every round goes through all of them in an order drawn by lot, so that a
+noisy moment of the machine meets one as well as another.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -15,11 +18,12 @@ from types import SimpleNamespace
 from django.db import connection
 
 from benchmarks.figures import Figure, Row, ratios
-from outbox import relay
+from outbox import front, relay
 from outbox.channels.contract import DELIVERED
 
-ROUNDS = 5
+ROUNDS = 15
 DRAINED = 1_000  # deliveries in a round
+WARMING_UP = 100  # before each, in a session that knows nothing yet
 STEADY = 0.8  # of the rate with no more waiting than is drained
 UNHARMED = 0.9
 
@@ -39,21 +43,69 @@ def rows(*, quick: bool) -> Iterator[Row]:
     """Measure with a short and a long backlog, finished rows, an open transaction."""
     scale = 10 if quick else 1
     backlog, finished = 1_000_000 // scale, 10_000_000 // scale
-    _owe(2 * ROUNDS * DRAINED)
-    short = [_rate() for _ in range(ROUNDS)]
-    _owe(backlog)
-    long = [_rate() for _ in range(ROUNDS)]
-    yield _row(f"drain, {backlog:,} waiting", long, short, STEADY)
-    _finish_all()
-    _owe(6 * ROUNDS * DRAINED)
-    before = [_rate() for _ in range(ROUNDS)]
-    _add_finished(finished)
-    after = [_rate() for _ in range(ROUNDS)]
-    yield _row(f"drain beside {finished:,} finished", after, before, UNHARMED)
-    with _a_transaction_left_open():
-        held = [_rate() for _ in range(ROUNDS * 4)]
-    beside = [after[number % ROUNDS] for number in range(len(held))]
-    yield _row("drain while a transaction stays open", held, beside, UNHARMED)
+    with _databases("short", "long", "beside_finished", "held"):
+        for name in ("short", "long", "beside_finished", "held"):
+            _go_to(name)
+            _owe(ROUNDS * (DRAINED + WARMING_UP) + CHANNEL.BATCH * ROUNDS)
+        _go_to("long")
+        _owe(backlog)
+        _go_to("beside_finished")
+        _add_finished(finished)
+        _go_to("held")
+        with _a_transaction_left_open():
+            rates = _rates("short", "long", "beside_finished", "held")
+    short = rates["short"]
+    yield _row(f"drain, {backlog:,} waiting", rates["long"], short, STEADY)
+    what = f"drain beside {finished:,} finished"
+    yield _row(what, rates["beside_finished"], short, UNHARMED)
+    what = "drain while a transaction stays open"
+    yield _row(what, rates["held"], short, UNHARMED)
+
+
+def _rates(*names: str) -> dict[str, list[float]]:
+    """Return the rates in each database, round by round."""
+    rates: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        for name in random.sample(names, len(names)):
+            _go_to(name)
+            _deliver(WARMING_UP)
+            started = time.perf_counter()
+            done = _deliver(DRAINED)
+            rates[name].append(done / (time.perf_counter() - started))
+    return rates
+
+
+def _deliver(count: int) -> int:
+    """Deliver so many, or a few more; return how many it were."""
+    done = 0
+    while done < count:
+        claimed = relay.deliver_batch(CHANNEL)
+        if not claimed:
+            raise RuntimeError(f"nothing was left after {done}")
+        done += claimed
+    return done
+
+
+@contextlib.contextmanager
+def _databases(*names: str) -> Iterator[None]:
+    """Have databases with the same tables as the one in use, for a while."""
+    template = connection.settings_dict["NAME"]
+    _go_to("postgres")
+    for name in names:
+        _run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield
+    finally:
+        _go_to("postgres")
+        for name in names:
+            _run(f'DROP DATABASE "{name}" WITH (FORCE)')
+        _go_to(template)
+
+
+def _go_to(name: str) -> None:
+    connection.close()
+    connection.settings_dict["NAME"] = name
+    front.forget()
 
 
 def _row(what: str, ours: list[float], beside: list[float], must: float) -> Row:
@@ -66,17 +118,6 @@ def _row(what: str, ours: list[float], beside: list[float], must: float) -> Row:
         must=f">= {must}x",
         holds=ratio.median >= must,
     )
-
-
-def _rate() -> float:
-    """Deliver so many; return how many a second that was."""
-    started, done = time.perf_counter(), 0
-    while done < DRAINED:
-        claimed = relay.deliver_batch(CHANNEL)
-        if not claimed:
-            raise RuntimeError(f"nothing was left after {done}")
-        done += claimed
-    return done / (time.perf_counter() - started)
 
 
 def _owe(count: int) -> None:
@@ -105,11 +146,6 @@ def _add_finished(count: int) -> None:
         """,
         [count],
     )
-    _settle_down()
-
-
-def _finish_all() -> None:
-    _run("UPDATE outbox_delivery SET status = 'delivered' WHERE status = 'pending'")
     _settle_down()
 
 

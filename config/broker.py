@@ -29,7 +29,9 @@ from redis.retry import Retry
 Parameters = Callable[[], dict[str, Any]]
 
 PATIENCE = 1.0  # seconds to wait for a connection
-POLL = 25  # milliseconds between two questions to Redis
+POLL = 5  # milliseconds between two questions to Redis
+LISTEN = 0.5  # seconds for which one question waits there; within PATIENCE
+MOST_RINGS = 16  # kept of one bell that nobody hears
 LONGEST_ACTOR = 600_000  # milliseconds; every attempt has its own, smaller deadline
 
 # A worker keeps one connection for each queue and its delayed twin, one to listen
@@ -128,10 +130,36 @@ class DatabaseBroker(PostgresBroker):  # type: ignore[misc]
 
 
 class PromptRedis(RedisBroker):
-    """Redis as broker; its consumers ask, and would wait up to a second in between."""
+    """
+    Redis as broker, with a bell for each queue.
+
+    Dramatiq's consumers ask, and sleep in between; these wait for the bell that is
+    rung with each message. A bell that nobody hears costs a moment and no message.
+    """
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = POLL) -> Any:
         return super().consume(queue_name, prefetch, timeout=min(timeout, POLL))
+
+    def do_enqueue(self, queue_name: str, message_id: str, message: bytes) -> None:
+        self._do("enqueue")(queue_name, message_id, message)
+        bell = self._bell(queue_name)
+        with self.client.pipeline(transaction=False) as ringing:
+            ringing.lpush(bell, 1)
+            ringing.ltrim(bell, 0, MOST_RINGS - 1)
+            ringing.execute()
+
+    def do_fetch(self, queue_name: str, prefetch: int) -> list[bytes]:
+        fetch = self._do("fetch")
+        found: list[bytes] = fetch(queue_name, prefetch)
+        if not found and self.client.blpop([self._bell(queue_name)], timeout=LISTEN):
+            found = fetch(queue_name, prefetch)
+        return found
+
+    def _do(self, command: str) -> Any:
+        return super().__getattr__(f"do_{command}")  # type: ignore[no-untyped-call]
+
+    def _bell(self, queue_name: str) -> str:
+        return f"{self.namespace}:{queue_name}.bell"
 
 
 class DatabaseAway(PoolClosed):

@@ -24,7 +24,6 @@ POINTS = (
     "after_positions",
     # claiming
     "before_claim",
-    "after_claim_before_commit",
     "after_claim",
     # one attempt
     "before_attempt",

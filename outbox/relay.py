@@ -1,8 +1,8 @@
 """
-Attempt, settle, postpone: the relay's second step.
+Claim, attempt, conclude: the relay's second step.
 
-What is due is claimed (see `claims.py`), attempted with no transaction open
-across a network, and its outcome written down under the fence of its claim.
+What is due is claimed (see `claims.py`), attempted with no transaction open across
+a network, and its outcome written down under the fence of its claim (`outcomes.py`).
 """
 
 from __future__ import annotations
@@ -10,35 +10,23 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 
-from django.db import (
-    InterfaceError,
-    OperationalError,
-    connection,
-    transaction,
-)
-from django.db.models import F
+from django.db import connection, transaction
 
-from outbox import attempts, schedule
+from outbox import attempts, outcomes, schedule
 from outbox.channels.contract import Channel, Outcome
-from outbox.claims import Lease, claim, release, settle
-from outbox.columns import Now
-from outbox.errors import Fenced, UnknownEventType
-from outbox.models import Attempt, Delivery, Status
+from outbox.claims import Lease, claim, release
+from outbox.errors import Fenced
+from outbox.models import Delivery
 from outbox.points import point
 
 logger = logging.getLogger(__name__)
 
-OURS_AGAIN = schedule.pause(5.0)
 SILENCE = schedule.pause(5.0)  # for what is owed to somebody who did not answer
 LONGEST_DRAIN = 5.0
 RETRIED_FIRST = 5  # one batch in so many
-LOST_CONNECTION = ("08", "57P")
-MAY_PASS = ("40", "55P03")  # deadlocks and the like; a lock waited for too long
 
 stopping = threading.Event()
 """Set when this process is to end: what is claimed but not begun is given back."""
@@ -109,7 +97,7 @@ def attempt(channel: Channel, delivery: Delivery, ends: float) -> Outcome | None
             else:
                 outcome = _try(channel, delivery, ends)
         except Fenced as fenced:
-            _note_fenced(channel, delivery, str(fenced), started)
+            outcomes.note_fenced(channel, delivery, str(fenced), started)
             attempts.fenced(channel, time.monotonic() - started)
             return None
         attempts.ended(channel, outcome, time.monotonic() - started)
@@ -126,15 +114,15 @@ def _try_in_transaction(channel: Channel, delivery: Delivery, ends: float) -> Ou
             outcome = channel.deliver(delivery, ends)
             if outcome.delivered:
                 point("after_effect_before_settle")
-                _conclude(channel, delivery, outcome, started)
+                outcomes.conclude(channel, delivery, outcome, started)
+                point("after_settle_before_commit")
                 return outcome
             transaction.set_rollback(True)
     except Fenced:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a receiver raises is its own
-        outcome = _failure(error)
-    with transaction.atomic():
-        _conclude(channel, delivery, outcome, started)
+        outcome = outcomes.failure(error)
+    outcomes.conclude(channel, delivery, outcome, started)
     return outcome
 
 
@@ -153,110 +141,13 @@ def _try(channel: Channel, delivery: Delivery, ends: float) -> Outcome:
     except Fenced:
         raise
     except Exception as error:  # noqa: BLE001 - one faulty delivery stops no other
-        outcome = _failure(error)
+        outcome = outcomes.failure(error)
     point("after_send_before_settle")
     _drop_dead_connection()  # it may have died meanwhile
-    with transaction.atomic():
-        _conclude(channel, delivery, outcome, started)
+    outcomes.conclude(channel, delivery, outcome, started)
     return outcome
 
 
 def _drop_dead_connection() -> None:
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
-
-
-def _failure(error: Exception) -> Outcome:
-    """
-    Return what an exception means: its kind and place, never its words.
-
-    A receiver is handed people's rows, and what it raises may quote them.
-    """
-    trace = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(trace[-1].filename).name}:{trace[-1].lineno}" if trace else ""
-    logger.warning(
-        "attempt failed: %s at\n%s",
-        type(error).__name__,
-        "".join(traceback.format_list(trace)),
-    )
-    return Outcome(
-        delivered=False,
-        name=type(error).__name__[:40],
-        charged=not _is_ours(error),
-        answer=" ".join(filter(None, [f"at {place}", _sqlstate(error)])),
-    )
-
-
-def _is_ours(error: Exception) -> bool:
-    """Tell a failure of our own, which costs the delivery no attempt."""
-    if isinstance(error, UnknownEventType | InterfaceError):
-        return True  # code that is older than the event; no connection
-    state = _sqlstate(error)
-    if isinstance(error, OperationalError) and not state:
-        return True  # the server did not even answer
-    return state.startswith((*LOST_CONNECTION, *MAY_PASS))
-
-
-def _sqlstate(error: Exception) -> str:
-    return getattr(error.__cause__, "sqlstate", None) or ""
-
-
-def _conclude(
-    channel: Channel, delivery: Delivery, outcome: Outcome, started: float
-) -> None:
-    """Settle or postpone, with the attempt's row; raise Fenced if no longer ours."""
-    if not _settled(channel, delivery, outcome):
-        raise Fenced(outcome.name)
-    Attempt.objects.create(
-        delivery_id=delivery.id,
-        claim=delivery.claim,
-        seconds=time.monotonic() - started,
-        outcome=outcome.name,
-        ambiguous=outcome.ambiguous,
-        http_status=outcome.http_status,
-        answer=outcome.answer,
-        worker=delivery.worker,
-    )
-    point("after_settle_before_commit")
-
-
-def _note_fenced(
-    channel: Channel, delivery: Delivery, name: str, started: float
-) -> None:
-    """Say in the row of a lost claim what came of it after all."""
-    told = {
-        "outcome": "fenced",
-        "ambiguous": not channel.IN_TRANSACTION,
-        "answer": f"came too late: {name}",
-        "seconds": time.monotonic() - started,
-        "worker": delivery.worker,
-    }
-    row = Attempt.objects.filter(delivery_id=delivery.id, claim=delivery.claim)
-    # One that tells of another outcome is right: only the answer to its commit was
-    # lost, and what was fenced off is our second opinion.
-    if not row.filter(outcome="lost").update(**told):
-        Attempt.objects.get_or_create(
-            delivery_id=delivery.id, claim=delivery.claim, defaults=told
-        )
-
-
-def _settled(channel: Channel, delivery: Delivery, outcome: Outcome) -> bool:
-    if outcome.delivered:
-        return settle(delivery, status=Status.DELIVERED, error="", finished_at=Now())
-    error = f"{outcome.name}: {outcome.answer}"[:500]
-    if delivery.sending_at is not None and outcome.ambiguous:
-        return settle(delivery, status=Status.UNKNOWN, error=error, finished_at=Now())
-    if not outcome.charged:
-        return settle(
-            delivery,
-            attempts=F("attempts") - 1,
-            due_at=Now() + OURS_AGAIN,
-            error=error,
-            sending_at=None,
-        )
-    wait = schedule.next_delay(
-        channel.RETRIES, delivery.attempts, hint=outcome.retry_after
-    )
-    if outcome.final or wait is None:
-        return settle(delivery, status=Status.DEAD, error=error, finished_at=Now())
-    return settle(delivery, due_at=Now() + wait, error=error, sending_at=None)

@@ -42,12 +42,10 @@ def sequence(*, at_least: int = SMALLEST_BATCH, wake: Wake = _nobody) -> int:
     """
     inside_another = connection.in_atomic_block  # whose patience is its own affair
     with transaction.atomic(), connection.cursor() as cursor:
-        if not inside_another:
-            cursor.execute(_MANNERS)
         # In a statement of its own: the next one then sees all that the last
         # holder committed. With one statement for both, its snapshot would be
         # older than the lock, and it would take the same rows again.
-        if not _locked(cursor):
+        if not _locked(cursor, _LOCK if inside_another else _LOCK_AND_MANNERS):
             return 0
         point("before_positions")
         cursor.execute(_SEQUENCE, {"size": at_least})
@@ -75,7 +73,7 @@ def sequence_all(wake: Wake = _nobody) -> int:
             return total
 
 
-def _locked(cursor: CursorWrapper) -> bool:
+def _locked(cursor: CursorWrapper, statement: str) -> bool:
     """
     Take the lock; tell whether it was free within a moment.
 
@@ -83,18 +81,21 @@ def _locked(cursor: CursorWrapper) -> bool:
     it is worth waiting for him; but not for one that is frozen.
     """
     for _ in range(TRIES):
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER])
+        cursor.execute(statement, [SEQUENCER])
         if cursor.fetchone()[0]:
             return True
         time.sleep(BETWEEN_TRIES)
     return False
 
 
+_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
+
 # A frozen holder is thrown out, and another relay takes over. And the commit need not
 # be waited for: whatever tells anybody of a position is a later commit, a claim or a
 # checkpoint, that is waited for, and stands behind this one in the server's log.
-_MANNERS = """
-SELECT set_config('idle_in_transaction_session_timeout', '2s', true),
+_LOCK_AND_MANNERS = f"""
+{_LOCK},
+    set_config('idle_in_transaction_session_timeout', '2s', true),
     set_config('synchronous_commit', 'off', true)
 """
 

@@ -1,8 +1,8 @@
 """
-A line to the database that is cut at a commit: it is done, and its answer is lost.
+A line to the database that is cut at a statement: it is done, and its answer is lost.
 
     with CutLine() as line:
-        line.cut_commit(1)
+        line.cut(COMMIT)
         ...            # connections opened in here go through the line
 """
 
@@ -15,6 +15,8 @@ from contextlib import suppress
 from django.db import connection, connections
 
 COMMIT = b"COMMIT\x00"
+CLAIM = b"FOR UPDATE SKIP LOCKED"  # each of these commits by itself
+OUTCOME = b"INSERT INTO outbox_attempt (delivery_id, claim, seconds"
 OPTIONS = {"sslmode": "disable", "gssencmode": "disable"}  # to be able to read along
 
 
@@ -22,14 +24,14 @@ class CutLine:
     """A small proxy in front of the server."""
 
     def __init__(self):
-        self._left = 0
+        self._awaited = None
         self._mute = None
         self._open = []
         self.cuts = 0
 
-    def cut_commit(self, number):
-        """Lose the answer to the nth commit from now on, and the connection with it."""
-        self._left = number
+    def cut(self, statement):
+        """Lose the answer to the next such statement, and the connection with it."""
+        self._awaited = statement
 
     def __enter__(self):
         given = connection.settings_dict
@@ -71,8 +73,8 @@ class CutLine:
 
     def _asks(self, client, server):
         while asked := _received(client):
-            if COMMIT in asked and self._is_due():
-                self._mute = server
+            if self._awaited and self._awaited in asked:
+                self._awaited, self._mute = None, server
             if not _passed_on(server, asked):
                 break
         _end(server)
@@ -85,10 +87,6 @@ class CutLine:
             if not _passed_on(client, answer):
                 break
         _end(client)
-
-    def _is_due(self):
-        self._left -= 1
-        return self._left == 0
 
 
 def _received(line):

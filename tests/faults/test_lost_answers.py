@@ -17,7 +17,7 @@ from outbox.ids import new_id
 from outbox.models import Delivery, Event, Status
 from outbox.sweep import Sweep
 from tests.api.conftest import Client
-from tests.faults.cut_line import CutLine
+from tests.faults.cut_line import CLAIM, COMMIT, OUTCOME, CutLine
 from tests.faults.forks import PATIENCE, wait_until
 
 DROPPED = (OperationalError, InterfaceError)
@@ -34,7 +34,7 @@ def owed(world, a_book):
 
 def test_a_claim_whose_answer_is_lost_is_due_again_after_its_lease(owed, world):
     with CutLine() as line:
-        line.cut_commit(1)
+        line.cut(CLAIM)
         with pytest.raises(DROPPED):
             relay.deliver_batch(channel)
 
@@ -88,7 +88,7 @@ def test_a_relay_that_lives_on_takes_up_what_it_lost_hold_of(
 
 def test_an_outcome_whose_answer_is_lost_stands_and_nothing_is_sent_again(owed, world):
     with CutLine() as line:
-        line.cut_commit(2)  # the first is the claim's
+        line.cut(OUTCOME)
         relay.deliver_batch(channel)
 
     assert (line.cuts, len(world.posts_of(owed))) == (1, 1)
@@ -105,7 +105,7 @@ def test_a_command_whose_answer_is_lost_may_be_repeated_and_acts_once(
     command_id, book = new_id(), {"title": "T", "authors": ["A"], "now": now}
 
     with CutLine() as line:
-        line.cut_commit(1)
+        line.cut(COMMIT)
         with pytest.raises(DROPPED):
             commands.once(command_id, books.add_book, **book)
     (created,) = commands.once(command_id, books.add_book, **book)
@@ -124,7 +124,7 @@ def test_a_request_whose_answer_is_lost_may_be_repeated_and_acts_once(
     book = {"title": "Chinor", "authors": ["Asqad Muxtor"]}
 
     with CutLine() as line:
-        line.cut_commit(1)
+        line.cut(COMMIT)
         lost = librarian.keyed("/api/v1/books/", book, "k1")
     again = librarian.keyed("/api/v1/books/", book, "k1")
 

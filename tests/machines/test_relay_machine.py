@@ -33,7 +33,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from outbox import claims, front, relay, schedule
+from outbox import claims, front, outcomes, relay, schedule
 from outbox.channels.contract import DELIVERED, Outcome
 from outbox.ids import new_id
 from outbox.models import Attempt, Delivery, Route, Status
@@ -413,7 +413,7 @@ def effect(delivery):
 def a_clock_of_leaps(monkeypatch):
     """Have every wait be one of the machine's own, without chance."""
     monkeypatch.setattr(claims, "LEASE", timedelta(seconds=LEASE))
-    monkeypatch.setattr(relay, "OURS_AGAIN", timedelta(seconds=OURS))
+    monkeypatch.setattr(outcomes, "OURS_AGAIN", timedelta(seconds=OURS))
     monkeypatch.setattr(relay, "SILENCE", timedelta(seconds=SILENCE))
     monkeypatch.setattr(schedule, "JITTER", 0)
     monkeypatch.setattr(front, "PART", 0)  # look everywhere, always

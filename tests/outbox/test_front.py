@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from outbox import claims, front, relay
+from outbox import due, front, relay
 from outbox.columns import Now
 from outbox.front import CHEAP, LIVELY, MARGIN, Front
 from outbox.models import Delivery, Status
@@ -98,7 +98,7 @@ def test_one_look_is_enough_for_all_that_lies_behind(db, lanes):
 
 
 def test_a_look_that_failed_took_its_time_too(db, monkeypatch):
-    monkeypatch.setattr(claims, "_EVERYWHERE", "places AS (SELECT 1 / 0)")
+    monkeypatch.setattr(due, "_EVERYWHERE", "places AS (SELECT 1 / 0)")
     told = []
     monkeypatch.setattr(
         Front, "looked_everywhere", lambda self, took: told.append(took)
@@ -213,7 +213,9 @@ def owe_many(count):
 
 def pages_read(channel, known):
     """Return how many pages a claim looks at; nothing is claimed."""
-    statement, values = claims.statement_for(channel, known)
+    statement, values = due.statement_for(
+        channel, known, worker="somebody", lease=timedelta(minutes=1)
+    )
     with transaction.atomic(), connection.cursor() as cursor:
         explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
         cursor.execute(explain + statement, values)

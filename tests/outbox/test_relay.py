@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from django.db.models import F
 from django.utils.timezone import now
 
-from outbox import claims, front, points, relay
+from outbox import claims, front, outcomes, points, relay
 from outbox.channels.contract import DELIVERED, Outcome
 from outbox.models import Attempt, Delivery, Route, Status
 from tests.outbox.made_up import (
@@ -150,7 +150,7 @@ def test_effect_and_outcome_commit_together(committed_db, monkeypatch):
     def fail(*args, **kwargs):
         raise OperationalError("the server went away")
 
-    monkeypatch.setattr(relay, "_settled", fail)
+    monkeypatch.setattr(outcomes, "verdict", fail)
     relay.deliver_batch(a_channel(effect, IN_TRANSACTION=True))
 
     assert not Route.objects.filter(channel="effect").exists()
@@ -238,14 +238,14 @@ def test_what_a_receiver_says_when_it_fails_is_not_kept(db, caplog):
 
 def test_an_outcome_that_cannot_be_written_holds_up_nobody_else(db, monkeypatch):
     first, second = owe(), owe()
-    conclude = relay._conclude
+    conclude = outcomes.conclude
 
     def fails_for_the_first(channel, delivery, *rest):
         if delivery.id == first.id:
             raise OperationalError("the server went away")
         conclude(channel, delivery, *rest)
 
-    monkeypatch.setattr(relay, "_conclude", fails_for_the_first)
+    monkeypatch.setattr(outcomes, "conclude", fails_for_the_first)
     relay.deliver_batch(a_channel())
 
     second.refresh_from_db()
@@ -376,7 +376,6 @@ def test_every_step_of_an_attempt_has_a_place_for_a_fault(db, request):
 
     assert passed == [
         "before_claim",
-        "after_claim_before_commit",
         "after_claim",
         "before_attempt",
         "after_effect_before_settle",

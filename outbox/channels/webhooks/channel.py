@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.db.models import Subquery
-from django_outbox_pattern.models import Published
 
 from outbox import schedule, tracing
 from outbox.channels.contract import Outcome, RouteTo
@@ -39,19 +37,12 @@ def routes() -> Iterable[RouteTo]:
 
 def deliver(delivery: Delivery, ends: float) -> Outcome:
     """POST the message once, signed."""
-    message = Published.objects.filter(id=delivery.event_id).values("body")
-    endpoint = (
-        WebhookEndpoint.objects.filter(id=delivery.destination)
-        .select_related("owner")
-        .annotate(body=Subquery(message))
-        .order_by()
-        .first()
-    )
+    endpoint = endpoints.with_message(delivery.destination, delivery.event_id)
     if endpoint is None:
         return Outcome(delivered=False, name="endpoint_removed", final=True)
     if not endpoint.active:
         return Outcome(delivered=False, name="endpoint_inactive", final=True)
-    if not endpoints.may_own(endpoint.owner):  # any more
+    if not endpoint.owner_allowed:  # any more
         return Outcome(delivered=False, name="owner_not_allowed", final=True)
 
     if endpoint.body is None:

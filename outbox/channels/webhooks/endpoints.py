@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
 from outbox import codec, sealing
@@ -94,6 +96,26 @@ def remove(endpoint: WebhookEndpoint) -> None:
 def may_own(user: Any) -> bool:
     """Tell whether somebody may hear, at an endpoint, of everybody's loans."""
     return bool(user.is_active and user.is_staff)
+
+
+def with_message(endpoint_id: str, event_id: UUID) -> Any:
+    """
+    Return an endpoint with `owner_allowed`, as `may_own` tells, and the `body` to send.
+
+    None if it was removed; `body` is None if there is no such message. Asked before
+    each attempt: by hand, for putting the query together would take longer than it.
+    """
+    statement = _WITH_MESSAGE.format(users=get_user_model()._meta.db_table)
+    found = WebhookEndpoint.objects.raw(statement, [event_id, endpoint_id])
+    return next(iter(found), None)
+
+
+_WITH_MESSAGE = """
+SELECT e.*, o.is_active AND o.is_staff AS owner_allowed,
+    (SELECT p.body #>> '{{}}' FROM published p WHERE p.id = %s) AS body
+FROM outbox_webhookendpoint e JOIN "{users}" o ON o.id = e.owner_id
+WHERE e.id = %s
+"""
 
 
 def secret_of(endpoint: WebhookEndpoint) -> str:

@@ -11,9 +11,9 @@ import time
 from django.db import transaction
 from django_outbox_pattern.models import Published
 
-from outbox import claims, log, relay, sequencer
+from outbox import claims, due, log, outcomes, relay, sequencer
 from outbox.columns import Now
-from outbox.models import Attempt, Delivery, Status
+from outbox.models import Delivery, Status
 from outbox.points import point
 from outbox.sweep import Sweep
 
@@ -32,22 +32,16 @@ def no_fence(patch):
             Delivery.objects.filter(id=delivery.id).update(worker="", **outcome)
         )
 
-    def conclude(channel, delivery, outcome, started):
-        relay._settled(channel, delivery, outcome)
-        Attempt.objects.update_or_create(
-            delivery_id=delivery.id,
-            claim=delivery.claim,
-            defaults={"outcome": outcome.name, "worker": delivery.worker},
-        )
-
     patch(claims, "settle", settle)
-    patch(relay, "settle", settle)
-    patch(relay, "_conclude", conclude)
+    fence = "AND claim = %(claim)s AND status = 'pending'"
+    _replace(patch, outcomes, "_CONCLUDE", fence, "")
+    anyhow = "FROM mine ON CONFLICT (delivery_id, claim) DO UPDATE SET at = now()"
+    _replace(patch, outcomes, "_CONCLUDE", "FROM mine", anyhow)
 
 
 def charge_at_the_end(patch):
     """Charge nothing when claiming: what kills its process is never charged."""
-    _replace(patch, claims, "_CLAIM", "attempts = d.attempts + 1", "attempts = 0")
+    _replace(patch, due, "_CLAIM", "attempts = d.attempts + 1", "attempts = 0")
 
 
 def acknowledge_before_commit(patch):
@@ -105,8 +99,7 @@ def effect_outside_transaction(patch):
         with transaction.atomic():
             outcome = channel.deliver(delivery, ends)
         point("after_effect_before_settle")
-        with transaction.atomic():
-            relay._conclude(channel, delivery, outcome, started)
+        outcomes.conclude(channel, delivery, outcome, started)
         return outcome
 
     patch(relay, "_try_in_transaction", try_)
