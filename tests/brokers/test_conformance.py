@@ -89,6 +89,41 @@ def test_a_nudge_wakes_a_worker(a_broker, a_worker):
     assert woken.wait(PATIENCE)
 
 
+def test_a_consumer_of_redis_hears_the_bell(committed_db, monkeypatch):
+    monkeypatch.setattr(broker, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(broker, "LISTEN", PATIENCE)
+    made = broker.make_broker(url_of("redis", committed_db))
+    actor, found = an_actor(made, lambda: None), []
+    bell = f"{made.namespace}:{actor.queue_name}.bell"
+    waiting = threading.Thread(
+        target=lambda: found.extend(made.do_fetch(actor.queue_name, 1))
+    )
+    waiting.start()
+    while not any(each["cmd"] == "blpop" for each in made.client.client_list()):
+        pass
+
+    actor.send()
+    waiting.join(PATIENCE / 2)
+
+    assert len(found) == 1
+    assert not made.client.exists(bell)
+    made.close()
+
+
+def test_bells_that_nobody_hears_are_kept_small(committed_db):
+    made = broker.make_broker(url_of("redis", committed_db))
+    actor = an_actor(made, lambda: None)
+
+    for _ in range(broker.MOST_RINGS + 5):
+        actor.send()
+
+    bell = f"{made.namespace}:{actor.queue_name}.bell"
+    assert made.client.llen(bell) == broker.MOST_RINGS
+    made.client.delete(bell)
+    made.flush(actor.queue_name)
+    made.close()
+
+
 def test_a_nudge_sent_before_there_is_a_worker_is_kept(a_broker, a_worker):
     woken = threading.Event()
     actor = an_actor(a_broker, woken.set)

@@ -46,6 +46,21 @@ def test_what_is_owed_is_delivered_once(db):
     assert Attempt.objects.get().outcome == "delivered"
 
 
+@pytest.mark.parametrize(
+    ("in_transaction", "each"),
+    [(False, 1), (True, 4)],  # an outcome; BEGIN, how to commit, outcome, COMMIT
+)
+def test_an_attempt_costs_few_queries_and_a_batch_one_claim(
+    committed_db, django_assert_num_queries, in_transaction, each
+):
+    for _ in range(3):
+        owe()
+    channel = a_channel(IN_TRANSACTION=in_transaction)
+
+    with django_assert_num_queries(1 + 3 * each):
+        assert relay.deliver_batch(channel) == 3
+
+
 def test_a_claim_is_committed_and_charged_before_the_attempt(committed_db):
     seen = []
 
