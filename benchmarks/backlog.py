@@ -34,6 +34,7 @@ CHANNEL = SimpleNamespace(
     IN_TRANSACTION=True,
     BATCH=50,
     PER_DESTINATION=50,
+    WORKERS=3,
     routes=tuple,
     deliver=lambda delivery, ends: DELIVERED,
 )

@@ -1,9 +1,9 @@
 """
 What a fault costs its neighbours: one destination's trouble is nobody else's.
 
-Books are added at a steady, modest rate, and each is told to three endpoints that
-answer at once. First alone; then beside an endpoint whose port is closed and one that
-accepts and never says a word; then beside a receiver of signals that always raises.
+Books are added at a steady, modest rate, and each is told to five endpoints, round by
+round: all of them answer at once, or the port of one is closed and another accepts and
+never says a word. Then to a receiver of signals that is well, or that always raises.
 At last the relay that holds the sequencer's lock is frozen, and another takes over.
 """
 
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -47,23 +48,23 @@ def rows(*, quick: bool) -> Iterator[Row]:
     for path in GOOD:
         _endpoint(owner, receiver.url(path))
     with _closed_port() as closed, _silent_port() as silent:
-        bad = [_endpoint(owner, closed), _endpoint(owner, silent)]
-        alone, beside = [], []
-        for _ in range(ROUNDS):
-            _switch(bad, on=False)
-            alone.append(_p95(receiver, books))
-            _switch(bad, on=True)
+        well, beside = [], []
+        for number in range(ROUNDS):
+            both = [receiver.url(f"/{number}/{name}") for name in ("four", "five")]
+            others = [_endpoint(owner, url) for url in both]
+            well.append(_p95(receiver, books))
+            for other, url in zip(others, (closed, silent), strict=True):
+                endpoints.change(other, url=url)
             beside.append(_p95(receiver, books))
-        yield _row("p95 beside a dead and a silent endpoint", beside, alone)
-        _switch(bad, on=False)
-    poisoned = []
+            for other in others:
+                endpoints.remove(other)
+        yield _row("p95 beside a dead and a silent endpoint", beside, well)
+    well, beside = [], []
     for _ in range(ROUNDS):
-        _route_to_poison(on=True)
-        poisoned.append(
-            _p95(receiver, books, EXTRA_APPS=POISON, POISON="poison.raises")
-        )
-        _route_to_poison(on=False)
-    yield _row("p95 beside a receiver that raises", poisoned, alone)
+        for name, measured in (("does_nothing", well), ("raises", beside)):
+            with _route_to(f"poison.{name}") as receivers:
+                measured.append(_p95(receiver, books, **receivers))
+    yield _row("p95 beside a receiver that raises", beside, well)
     resumed = [_seconds_until_sequenced_again() for _ in range(ROUNDS)]
     yield Row(
         what="sequencing resumes after its holder froze",
@@ -73,12 +74,12 @@ def rows(*, quick: bool) -> Iterator[Row]:
     )
 
 
-def _row(what: str, beside: list[float], alone: list[float]) -> Row:
-    ratio = Figure.of([b / a for a, b in zip(alone, beside, strict=True)], "x")
+def _row(what: str, beside: list[float], well: list[float]) -> Row:
+    ratio = Figure.of([b / a for a, b in zip(well, beside, strict=True)], "x")
     return Row(
         what=what,
         figure=Figure.of(beside, "ms"),
-        beside=f"alone: {Figure.of(alone, 'ms')}",
+        beside=f"all well: {Figure.of(well, 'ms')}",
         ratio=ratio,
         must=f"<= {UNHARMED}x",
         holds=ratio.median <= UNHARMED,
@@ -111,18 +112,14 @@ def _endpoint(owner: User, url: str) -> WebhookEndpoint:
     return made
 
 
-def _switch(bad: list[WebhookEndpoint], *, on: bool) -> None:
-    for each in bad:
-        endpoints.change(each, active=on)
-
-
-def _route_to_poison(*, on: bool) -> None:
-    Route.objects.update_or_create(
-        channel="signals",
-        destination="poison.raises",
-        event_type="book.created",
-        defaults={"ordered": True, "active": on},
+@contextlib.contextmanager
+def _route_to(name: str) -> Iterator[dict[str, str]]:
+    """Tell a receiver of each book; yield what the relays need that have it."""
+    route = Route.objects.create(
+        channel="signals", destination=name, event_type="book.created", ordered=True
     )
+    yield {"EXTRA_APPS": POISON, "POISON": name}
+    route.delete()
 
 
 def _seconds_until_sequenced_again() -> float:
@@ -144,7 +141,7 @@ def _seconds_until_sequenced_again() -> float:
         return time.perf_counter() - started
 
 
-def _recorded() -> object:
+def _recorded() -> UUID:
     with acting(actor="bench") as cause:
         add_book(title="A book", authors=["Somebody"], now=timezone.now())
     return cause.recorded[0]

@@ -32,6 +32,7 @@ def statement_for(
         "marks": [mark for _, mark in places],
         "channel": channel.NAME,
         "share": channel.PER_DESTINATION,
+        "workers": channel.WORKERS,
         "batch": channel.BATCH,
         "lease": lease,
         "worker": worker,
@@ -92,13 +93,14 @@ WITH RECURSIVE {{places}}, drawn AS MATERIALIZED (
     SELECT t.destination, t.retried, t.mark, %(share)s - claims.held AS room
     FROM places t
     CROSS JOIN LATERAL (
-        SELECT count(*) AS held FROM outbox_delivery d
+        SELECT count(*) AS held, count(DISTINCT d.worker) AS workers
+        FROM outbox_delivery d
         WHERE d.channel = %(channel)s AND d.status = 'pending'
           AND d.destination = t.destination
           AND d.worker <> '' AND d.due_at > statement_timestamp()
     ) claims
     CROSS JOIN LATERAL (SELECT {_DUE} LIMIT 1) something
-    WHERE claims.held < %(share)s
+    WHERE claims.held < %(share)s AND claims.workers < %(workers)s
     ORDER BY t.retried {{order}}, claims.held, random()
     LIMIT 1
 ), due AS MATERIALIZED (

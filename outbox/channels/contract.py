@@ -69,6 +69,10 @@ class Channel(Protocol):
     """Claims that may be held on one destination, by all relays together; two
     relays that claim at the same moment may both take what is left of it."""
 
+    WORKERS: int
+    """Workers that may hold claims on one destination at a time: one that never
+    answers costs so many of them and no more. As exact as PER_DESTINATION."""
+
     def routes(self) -> Iterable[RouteTo]:
         """Return every destination there is, for the table of routes."""
 

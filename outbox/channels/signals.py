@@ -30,6 +30,7 @@ RETRIES = schedule.SIGNALS
 IN_TRANSACTION = True
 BATCH = 50
 PER_DESTINATION = 50
+WORKERS = 3
 
 Receiver = Callable[..., Any]
 Concerned = Callable[[Any], Mapping[str, Any]]

@@ -139,6 +139,7 @@ class RelayMachine(RuleBasedStateMachine):
             IN_TRANSACTION=inside,
             BATCH=BATCH,
             PER_DESTINATION=SHARE,
+            WORKERS=SHARE,
             deliver=self.deliver,
         )
         for ordered, stream in owed:

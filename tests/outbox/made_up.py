@@ -40,6 +40,7 @@ def a_channel(deliver=lambda delivery: DELIVERED, **more):
             "IN_TRANSACTION": False,
             "BATCH": 10,
             "PER_DESTINATION": 5,
+            "WORKERS": 5,
             "deliver": noting,
             "asked": asked,
             "routes": lambda: (),

@@ -80,6 +80,23 @@ def test_a_destination_has_its_share_and_no_more(db):
     assert sizes == [3, 2, 0]
 
 
+@pytest.mark.parametrize(("workers", "room"), [(3, True), (2, False)])
+def test_a_destination_has_so_many_workers_at_a_time_and_no_more(db, workers, room):
+    for _ in range(3):
+        owe("silent")
+    soon = Now() + timedelta(seconds=30)
+    first, second, _ = Delivery.objects.order_by("id")
+    for held, worker in ((first, "a"), (second, "b")):
+        Delivery.objects.filter(id=held.id).update(worker=worker, due_at=soon)
+    owe("another")
+
+    channel = a_channel(WORKERS=workers)
+    served = {d.destination for _ in range(2) for d in relay.claim(channel)}
+
+    assert ("silent" in served) is room
+    assert "another" in served
+
+
 def test_a_claim_past_its_lease_takes_up_no_room(db):
     channel = a_channel(PER_DESTINATION=1)
     lost, _ = owe(), owe()

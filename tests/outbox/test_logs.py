@@ -104,7 +104,7 @@ def attempt(outcome=DELIVERED, deliver=None):
         DEADLINE = 10.0
         RETRIES = (1, 10)
         IN_TRANSACTION = False
-        BATCH = PER_DESTINATION = 5
+        BATCH = PER_DESTINATION = WORKERS = 5
 
     Channel.deliver = staticmethod(deliver or (lambda delivery, ends: outcome))
     relay.deliver_batch(Channel)

@@ -164,6 +164,7 @@ def a_channel(deliver=lambda delivery, ends: DELIVERED, **more):
             "IN_TRANSACTION": False,
             "BATCH": 10,
             "PER_DESTINATION": 5,
+            "WORKERS": 5,
             "deliver": deliver,
             **more,
         }

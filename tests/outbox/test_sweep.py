@@ -26,6 +26,7 @@ def a_sweep(committed_db, monkeypatch, settings):
             IN_TRANSACTION=False,
             BATCH=10,
             PER_DESTINATION=10,
+            WORKERS=10,
             deliver=lambda delivery, ends: deliver(delivery),
         )
         settings.OUTBOX = {**settings.OUTBOX, "FOLLOWERS": list(followers)}

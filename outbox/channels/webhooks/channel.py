@@ -24,6 +24,7 @@ RETRIES = schedule.WEBHOOKS
 IN_TRANSACTION = False
 BATCH = 5
 PER_DESTINATION = 10
+WORKERS = 3
 
 
 def routes() -> Iterable[RouteTo]:

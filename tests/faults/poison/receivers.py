@@ -1,4 +1,4 @@
-"""Receivers that raise, or take their process with them."""
+"""Receivers that raise, or take their process with them; and one that is well."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ def raises(**kwargs):
     raise RuntimeError("poison")
 
 
+def does_nothing(**kwargs):
+    """Be well: what the others are compared with."""
+
+
 POISONS = {
+    "poison.does_nothing": does_nothing,
     "poison.never_ends": never_ends,
     "poison.kills": kills,
     "poison.raises": raises,
