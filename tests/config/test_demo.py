@@ -28,7 +28,7 @@ from config.processes import Supervisor
 from config.state import CHECKOUT
 from outbox import schedule
 from outbox.channels.registry import channels
-from outbox.channels.webhooks import signing
+from outbox.channels.webhooks import keys, signing
 
 KEYS = [
     *("books", "members", "borrowed", "returned", "events", "positions"),
@@ -357,7 +357,7 @@ BODY = b'{"id": "%s", "type": "book.borrowed"}' % str(EVENT).encode()
 
 @pytest.fixture
 def secret():
-    return signing.new_secret()
+    return keys.new("v1")
 
 
 @pytest.fixture
@@ -387,7 +387,7 @@ def test_a_header_that_was_changed_is_wrong(secret, signed, changed):
 
 
 def test_another_body_or_secret_is_wrong(secret, signed):
-    other = signing.new_secret()
+    other = keys.new("v1")
 
     assert world.what_is_wrong(secret, signed(), BODY + b" ")
     assert world.what_is_wrong(other, signed(), BODY)

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
 from outbox import codec, sealing
-from outbox.channels.webhooks import signing
+from outbox.channels.webhooks import keys
 from outbox.errors import OutboxError
 from outbox.ids import new_id
 from outbox.models import Route, WebhookEndpoint
@@ -52,7 +52,7 @@ def create(
             "Ask a librarian.",
             field="owner",
         )
-    secret = signing.new_secret()
+    secret = keys.new("v1")
     endpoint = WebhookEndpoint(
         id=new_id(),
         owner=owner,

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 import standardwebhooks
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from outbox.channels.webhooks import signing
+from outbox.channels.webhooks import keys, signing
 from outbox.channels.webhooks.signing import BadSignature
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -58,7 +59,7 @@ def test_a_message_id_names_its_event():
 
 @pytest.mark.parametrize("body", [b"{}", BODY, '{"kitob": "O‘tkan kunlar"}'.encode()])
 def test_an_independent_verifier_accepts_what_we_sign(body):
-    secret = signing.new_secret()
+    secret = keys.new("v1")
     headers = signing.headers([secret], ID, int(time.time()), body)
 
     standardwebhooks.Webhook(secret).verify(body, headers)
@@ -83,7 +84,7 @@ def test_we_accept_what_an_independent_signer_signs():
 
 
 def test_a_new_secret_is_32_bytes_and_never_the_same():
-    first, second = signing.new_secret(), signing.new_secret()
+    first, second = keys.new("v1"), keys.new("v1")
 
     assert first != second
     assert len(base64.b64decode(first.removeprefix("whsec_"), validate=True)) == 32
@@ -103,7 +104,9 @@ def test_a_secret_may_be_24_to_64_bytes(length):
         (secret_of(23), "24 to 64 bytes"),
         (secret_of(65), "24 to 64 bytes"),
         (SECRET.removeprefix("whsec_"), "starts with 'whsec_'"),
-        ("whsk_" + SECRET.removeprefix("whsec_"), "starts with 'whsec_'"),
+        ("whsk_" + SECRET.removeprefix("whsec_"), "32 bytes"),
+        ("whsk_" + SECRET.removeprefix("whsec_") + "=", "base64"),
+        ("whpk_" + SECRET.removeprefix("whsec_"), "starts with 'whsec_'"),
         (SECRET + "=", "base64"),
         (SECRET + "\n", "base64"),
         (SECRET.replace("9", "-"), "base64"),
@@ -210,7 +213,7 @@ def test_signatures_are_compared_in_constant_time(monkeypatch):
         compared.append(theirs)
         return real(mine, theirs)
 
-    monkeypatch.setattr(signing.hmac, "compare_digest", spy)
+    monkeypatch.setattr(keys.hmac, "compare_digest", spy)
     signing.verify([SECRET], signed(signature=f"v1,AAAA {KNOWN}"), BODY, now=NOW)
 
     assert compared == [b"v1,AAAA", KNOWN.encode()]
@@ -224,3 +227,99 @@ def test_the_body_is_signed_as_bytes_whatever_they_are():
     signature = signing.sign(SECRET, message_id=ID, timestamp=NOW, body=body)
 
     assert signature == "v1," + base64.b64encode(expected).decode()
+
+
+# --- v1a ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair():
+    """Return a new secret key and its public one."""
+    secret = keys.new("v1a")
+    return secret, keys.public_of(secret)
+
+
+def test_v1a_is_ed25519_over_id_timestamp_and_body(pair):
+    secret, public = pair
+
+    version, _, signature = signed(secret)["webhook-signature"].partition(",")
+
+    assert version == "v1a"
+    assert (secret[:5], public[:5]) == ("whsk_", "whpk_")
+    Ed25519PublicKey.from_public_bytes(base64.b64decode(public[5:])).verify(
+        base64.b64decode(signature), f"{ID}.{NOW}.".encode() + BODY
+    )
+
+
+def test_a_known_answer_of_v1a():
+    """RFC 8032, 7.1, test 1: one key has one signature for one message."""
+    seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+    public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    secret = "whsk_" + base64.b64encode(bytes.fromhex(seed)).decode()
+
+    assert keys.public_of(secret) == (
+        "whpk_" + base64.b64encode(bytes.fromhex(public)).decode()
+    )
+    assert keys.signer(secret).sign(b"") == (
+        "v1a,5VZDAMNgrHKQhuLMgG6CioSHfx645dl02HPgZSJJAVVfuIIVkKM7rMYeOXAc+bRr0lv1"
+        "8FlbviRlUUFDjnoQCw=="
+    )
+
+
+def test_who_has_the_public_key_can_verify_and_not_sign(pair):
+    secret, public = pair
+
+    signing.verify([public], signed(secret), BODY, now=NOW)
+
+    assert refusal(signed(secret), BODY + b" ", secrets=[public]) == "no_match"
+    assert refusal(signed(secret, id=ID + "x"), secrets=[public]) == "no_match"
+    assert refusal(signed(keys.new("v1a")), secrets=[public]) == "no_match"
+    with pytest.raises(ValueError, match="starts with 'whsec_' or 'whsk_'"):
+        signed(public)
+    with pytest.raises(ValueError, match="starts with 'whsec_' or 'whpk_'"):
+        signing.verify([secret], signed(secret), BODY, now=NOW)
+
+
+def test_both_versions_sign_while_one_takes_the_place_of_the_other(pair):
+    secret, public = pair
+    now = int(time.time())
+    headers = signing.headers([secret, SECRET], ID, now, BODY)
+
+    standardwebhooks.Webhook(SECRET).verify(BODY, headers)
+    signing.verify([public], headers, BODY, now=now)
+
+
+@pytest.mark.parametrize("noise", [*NOISE, "v1a,", "v1a", "v1a,AAAA", "v1a," * 5000])
+def test_a_malformed_signature_is_passed_over_by_a_public_key_too(pair, noise):
+    secret, public = pair
+    right = signed(secret)["webhook-signature"]
+
+    for given in (f"{noise} {right}", f"{right} {noise}"):
+        signing.verify([public], signed(signature=given), BODY, now=NOW)
+
+    assert refusal(signed(signature=noise), secrets=[public]) == "no_match"
+    assert refusal(signed(signature=right + "="), secrets=[public]) == "no_match"
+
+
+def test_only_so_many_signatures_are_tried(pair):
+    """Each costs a hash of the whole body, and a header has room for hundreds."""
+    secret, public = pair
+    right = signed(secret)["webhook-signature"]
+    wrong = signed(keys.new("v1a"))["webhook-signature"]
+
+    signing.verify([public], signed(signature=f"{wrong} " * 9 + right), BODY, now=NOW)
+
+    given = signed(signature=f"{wrong} " * keys.MOST_TRIED + right)
+    assert refusal(given, secrets=[public]) == "no_match"
+
+
+@pytest.mark.parametrize("version", keys.VERSIONS)
+def test_a_key_does_not_show_itself(version):
+    secret = keys.new(version)
+
+    shown = repr(keys.signer(secret)) + repr(
+        keys.checker(keys.public_of(secret) or secret)
+    )
+
+    assert secret[5:] not in shown
+    assert repr(base64.b64decode(secret.partition("_")[2])) not in shown
