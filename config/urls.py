@@ -11,7 +11,7 @@ from config.home import Home
 from config.metrics import Metrics
 from library.catalog import views as catalog
 from library.lending import views as lending
-from library.members import tokens
+from library.members import pages, tokens
 from library.members import views as members
 from outbox import views as outbox
 from projections import views as questions
@@ -32,6 +32,7 @@ api = [
     path("copies/<uuid:copy_id>/", catalog.OneCopy.as_view()),
     path("members/", members.Members.as_view()),
     path("members/me/", members.Me.as_view()),
+    path("members/letter-kinds/", members.LetterKinds.as_view()),
     path("members/me/shelf/", questions.MyShelf.as_view()),
     path("members/<uuid:member_id>/", members.OneMember.as_view()),
     path("loans/", lending.Loans.as_view()),
@@ -51,6 +52,11 @@ urlpatterns = [
     path("livez", Alive.as_view(), name="livez"),
     path("readyz", Ready.as_view(), name="readyz"),
     path("metrics", Metrics.as_view(), name="metrics"),
+    path(
+        "letters/unsubscribe/<str:token>/",
+        pages.Unsubscribe.as_view(),
+        name="unsubscribe",
+    ),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
 ]

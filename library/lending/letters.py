@@ -33,6 +33,7 @@ loan_receipt = Letter(
     template="letters/loan_receipt",
     recipients=_borrower,
     context=_lent,
+    title={"en": "Receipts for what you borrow", "uz": "Olingan kitoblar tilxati"},
 )
 
 return_receipt = Letter(
@@ -41,4 +42,8 @@ return_receipt = Letter(
     template="letters/return_receipt",
     recipients=_borrower,
     context=_returned,
+    title={
+        "en": "Receipts for what you return",
+        "uz": "Qaytarilgan kitoblar tilxati",
+    },
 )

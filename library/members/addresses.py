@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from library.members import names
 from library.members.models import Member, User
-from outbox.channels.emails import Address
+from outbox.channels.messages import Address
 
 
 def of(recipient: str) -> Address | None:
@@ -14,6 +14,7 @@ def of(recipient: str) -> Address | None:
     if user is None or member is None:
         return None
     return Address(
+        recipient=recipient,
         email=user.email,
         name=names.of([user.id]).get(user.id, ""),
         language=member.language,

@@ -43,3 +43,17 @@ def change_preferences(
     )
     advance(updated)
     return updated
+
+
+@transaction.atomic
+def mute(*, member_id: UUID, kind: str, now: datetime) -> UserUpdated | None:
+    """
+    Send a member no more letters of a kind; None if it was so already.
+
+    Raises UnknownMember. A kind that there is no more is nothing to be muted.
+    """
+    gate.enter()
+    member = Member.objects.lock(member_id)
+    if kind in member.muted or kind not in letters.optional_kinds():
+        return None
+    return change_preferences(member_id=member_id, now=now, muted=[*member.muted, kind])

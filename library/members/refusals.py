@@ -25,6 +25,18 @@ class InvalidMember(Invalid):
     code = "invalid_member"
 
 
+class UnknownLink(NotFound):
+    """A link that was not made by us, or was cut short on the way."""
+
+    code = "unknown_link"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link is not one of ours, or a part of it is missing. "
+            "Copy all of it, or change which letters you get in your preferences."
+        )
+
+
 class UsernameTaken(Refusal):
     """Somebody has this user name."""
 

@@ -47,6 +47,13 @@ class MemberShown(serializers.Serializer[object]):
     registered_at = serializers.DateTimeField()
 
 
+class LetterKindShown(serializers.Serializer[object]):
+    """A kind of letters, and what it is called in each language."""
+
+    kind = Text()
+    titles = serializers.DictField(child=Text())
+
+
 class NewMember(Given):
     """Somebody to register. Without a password they cannot log in."""
 

@@ -15,10 +15,11 @@ from rest_framework.response import Response
 from library.members import preferences, users
 from library.members.models import Member, User
 from library.members.refusals import UnknownMember
-from library.members.shapes import MemberShown, NewMember, Preferences
+from library.members.shapes import LetterKindShown, MemberShown, NewMember, Preferences
 from outbox.api import given
 from outbox.api.views import ApiView, ListView, user_id
 from outbox.api.writes import Made, write
+from outbox.channels import letters
 
 
 class Members(ListView):
@@ -76,6 +77,24 @@ class OneMember(ApiView):
     def patch(self, request: Request, member_id: UUID) -> Response:
         """Change what a member wishes."""
         return _change(request, member_id)
+
+
+class LetterKinds(ApiView):
+    """The kinds of letters that a member may do without."""
+
+    @extend_schema(
+        operation_id="list_letter_kinds",
+        responses=LetterKindShown(many=True),
+        tags=["members"],
+    )
+    def get(self, request: Request) -> Response:
+        """List what may stand in `muted`, with its titles by language."""
+        given.query(request)
+        kinds = [
+            {"kind": kind, "titles": titles}
+            for kind, titles in sorted(letters.titles().items())
+        ]
+        return Response(LetterKindShown(kinds, many=True).data)
 
 
 class Me(ApiView):

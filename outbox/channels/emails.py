@@ -8,34 +8,25 @@ name, not even where the server's answer does.
 
 from __future__ import annotations
 
-import html
 import logging
 import re
 import smtplib
 import time
 import traceback
-import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from email.utils import formataddr
+from dataclasses import replace
 from functools import partial
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
-from django.core.validators import validate_email
 from django.db import InterfaceError, OperationalError
-from django.template.loader import render_to_string
-from django.utils import translation
-from django.utils.encoding import punycode
-from django.utils.html import strip_tags
 from django.utils.module_loading import import_string
 
 from outbox import claims, log, schedule
 from outbox.channels import letters, smtp
 from outbox.channels.contract import DELIVERED, Outcome, RouteTo
-from outbox.channels.letters import Letter
+from outbox.channels.messages import Address, BadHeader, compose
 from outbox.errors import Fenced
 from outbox.models import Delivery, Event
 
@@ -55,16 +46,6 @@ LONGEST_ANSWER = 300
 NO_ADDRESS = Outcome(delivered=True, name="no_address")
 BAD_HEADER = Outcome(delivered=False, name="bad_header", final=True)
 NOT_WANTED = Outcome(delivered=True, name="not_wanted")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where somebody's letters go, in which language, and which they do not want."""
-
-    email: str
-    name: str
-    language: str
-    muted: frozenset[str] = frozenset()
 
 
 def routes() -> tuple[RouteTo, ...]:
@@ -87,8 +68,9 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
     once = letter.at_most_once
     smtp.line().sent = False
     try:
+        event = log.decoded(Event.objects.get(id=delivery.event_id))
         return _send(
-            compose(letter, delivery, address),
+            compose(letter, event, address, message_id=delivery.message_id),
             ends,
             partial(claims.sending, delivery) if once else _nothing,
         )
@@ -113,66 +95,6 @@ def _send(
 
 def _nothing() -> None:
     pass
-
-
-# --- The message ---------------------------------------------------------------
-
-
-class BadHeader(Exception):
-    """A name, an address or a title would end its header and begin another."""
-
-
-def compose(
-    letter: Letter, delivery: Delivery, address: Address
-) -> EmailMultiAlternatives:
-    """Return the message; raise BadHeader for what cannot stand in its head."""
-    to = _mailbox(address)
-    event = log.decoded(Event.objects.get(id=delivery.event_id))
-    about = {"name": address.name, "language": address.language}
-    with translation.override(address.language):
-        source = render_to_string(
-            f"{letter.template}.{address.language}.html", letter.context(event) | about
-        )
-    subject, text = _words(source)
-    _check_header(subject)
-    message = EmailMultiAlternatives(
-        subject,
-        text,
-        to=[to],
-        headers={
-            "Message-ID": delivery.message_id,
-            "Auto-Submitted": "auto-generated",
-        },
-    )
-    message.attach_alternative(source, "text/html")
-    return message
-
-
-def _words(source: str) -> tuple[str, str]:
-    """Return the title and the paragraphs of a page, as plain text."""
-    title, _, rest = source.partition("<title>")[2].partition("</title>")
-    paragraphs = rest.partition("<body")[2].partition(">")[2].split("</p>")
-    return _plain(title), "\n\n".join(filter(None, map(_plain, paragraphs))) + "\n"
-
-
-def _plain(markup: str) -> str:
-    return " ".join(html.unescape(strip_tags(markup)).split())
-
-
-def _mailbox(address: Address) -> str:
-    _check_header(address.name)
-    _check_header(address.email)
-    try:
-        validate_email(address.email)
-    except ValidationError:
-        raise BadHeader from None
-    local, _, domain = address.email.rpartition("@")
-    return formataddr((address.name, f"{local}@{punycode(domain)}"))
-
-
-def _check_header(text: str) -> None:
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        raise BadHeader
 
 
 # --- The answer ----------------------------------------------------------------

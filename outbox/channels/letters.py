@@ -9,8 +9,8 @@ letter is asked later, when it is sent: wishes change in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from email.utils import parseaddr
 from functools import cache
 from importlib import import_module
@@ -58,6 +58,8 @@ class Letter:
     mandatory: bool = False
     at_most_once: bool = False
     kind: str = ""
+    title: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What its kind is called in each language, where a member chooses."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", self.kind or self.name)
@@ -82,7 +84,12 @@ def named(name: str) -> Letter | None:
 
 def optional_kinds() -> tuple[str, ...]:
     """Return the kinds of letters a member may mute, sorted."""
-    return tuple(sorted({each.kind for each in letters() if not each.mandatory}))
+    return tuple(sorted(titles()))
+
+
+def titles() -> dict[str, Mapping[str, str]]:
+    """Return what each kind that a member may mute is called, by language."""
+    return {each.kind: each.title for each in letters() if not each.mandatory}
 
 
 def routes() -> Iterable[RouteTo]:

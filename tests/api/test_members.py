@@ -253,3 +253,14 @@ def test_a_password_is_taken_as_it_is(anonymous, zulfiya):
     made = anonymous.post("/api/v1/tokens/", credentials(f" {PASSWORD} "))
 
     assert made.status_code == 201
+
+
+def test_the_kinds_of_letters_are_listed_with_their_titles(reader):
+    listed = reader.get("/api/v1/members/letter-kinds/").json()
+
+    kinds = {each["kind"]: each["titles"] for each in listed}
+    assert "loan_receipt" in kinds
+    assert "welcome" not in kinds  # nobody may do without it
+    assert all(set(titles) == {"en", "uz"} for titles in kinds.values())
+    answer = reader.patch("/api/v1/members/me/", {"muted": sorted(kinds)})
+    assert answer.json()["muted"] == sorted(kinds)

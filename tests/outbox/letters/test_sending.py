@@ -18,7 +18,7 @@ from library.lending.letters import loan_receipt
 from library.members import preferences
 from library.members.models import User
 from outbox import claims, points
-from outbox.channels import emails, letters, smtp
+from outbox.channels import emails, letters, messages, smtp
 from outbox.models import Attempt, Delivery, Status
 
 from .conftest import HANG_UP, send_to
@@ -209,7 +209,7 @@ def test_a_fault_of_ours_tells_no_name_either(
     def failing(*args):
         raise LookupError(told)
 
-    monkeypatch.setattr(emails, "render_to_string", failing)
+    monkeypatch.setattr(messages, "render_to_string", failing)
     deliver()
 
     child.refresh_from_db()
@@ -287,8 +287,12 @@ def test_a_mandatory_letter_is_sent_to_those_who_muted_it(
 
 def mutes_all(recipient):
     """Return somebody who wants no welcome."""
-    return emails.Address(
-        email="a@example.org", name="A", language="en", muted=frozenset({"welcome"})
+    return messages.Address(
+        recipient=recipient,
+        email="a@example.org",
+        name="A",
+        language="en",
+        muted=frozenset({"welcome"}),
     )
 
 
@@ -427,7 +431,7 @@ def test_a_fault_of_ours_before_a_letter_leaves_no_doubt_though_one_left_before(
     def failing(*args):
         raise OSError("no such file")
 
-    monkeypatch.setattr(emails, "render_to_string", failing)
+    monkeypatch.setattr(messages, "render_to_string", failing)
     deliver()
 
     assert outcomes(child) == ["OSError"]
