@@ -9,7 +9,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from config.health import Alive, Ready
 from config.home import Home
 from config.metrics import Metrics
+from library.catalog import branch_views as branches
 from library.catalog import views as catalog
+from library.lending import policy_views as policies
 from library.lending import views as lending
 from library.members import pages, tokens
 from library.members import views as members
@@ -28,6 +30,10 @@ api = [
     path("books/", catalog.Books.as_view()),
     path("books/<uuid:book_id>/", catalog.OneBook.as_view()),
     path("books/<uuid:book_id>/availability/", questions.BookAvailability.as_view()),
+    path("branches/", branches.Branches.as_view()),
+    path("branches/<uuid:branch_id>/", branches.OneBranch.as_view()),
+    path("policies/", policies.Policies.as_view()),
+    path("policies/explain/", policies.Explain.as_view()),
     path("copies/", catalog.Copies.as_view()),
     path("copies/<uuid:copy_id>/", catalog.OneCopy.as_view()),
     path("members/", members.Members.as_view()),

@@ -4,9 +4,9 @@ A few makers, all through the real operations.
     def test_something(db, a_loan, now):
         loan = a_loan()
 
-`a_book`, `a_copy` and `a_member` return ids, `a_loan` returns the event; what a
-test does not name is made up. A test asks for `db`, or for `committed_db` where it
-has to commit.
+`a_book`, `a_branch`, `a_copy` and `a_member` return ids, `a_loan` returns the event;
+what a test does not name is made up. A test asks for `db`, or for `committed_db`
+where it has to commit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itertools import count
 import pytest
 from django.test.utils import setup_databases, teardown_databases
 
-from library.catalog import books, copies
+from library.catalog import books, branches, copies
 from library.lending import loans
 from library.members import users
 
@@ -37,6 +37,17 @@ def a_book(now):
     def make(title="Oʻtkan kunlar", authors=("Abdulla Qodiriy",), **more):
         more = {"now": now, **more}
         return books.add_book(title=title, authors=authors, **more).book_id
+
+    return make
+
+
+@pytest.fixture
+def a_branch(now):
+    """Open a branch in Tashkent and return its id."""
+
+    def make(time_zone="Asia/Tashkent", **more):
+        said = {"name": f"Branch {next(_numbers)}", "now": now, **more}
+        return branches.describe_branch(time_zone=time_zone, **said).branch_id
 
     return make
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from library.catalog.models import Book, Copy
+from library.catalog.models import Book, Branch, Copy
 from outbox.windows import Window
 
 
@@ -15,9 +15,16 @@ class BookWindow(Window):
     ordering = ["title", "id"]
 
 
+@admin.register(Branch)
+class BranchWindow(Window):
+    list_display = ["name", "time_zone", "closed_weekdays"]
+    search_fields = ["name"]
+    ordering = ["name"]
+
+
 @admin.register(Copy)
 class CopyWindow(Window):
-    list_display = ["barcode", "book", "added_at", "removed_at"]
-    list_select_related = ["book"]
+    list_display = ["barcode", "book", "branch", "kind", "added_at", "removed_at"]
+    list_select_related = ["book", "branch"]
     search_fields = ["barcode"]
     ordering = ["barcode"]

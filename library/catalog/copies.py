@@ -11,27 +11,39 @@ from library import guards
 from library.advance import advance
 from library.catalog import rules
 from library.catalog.events import CopyAdded, CopyRemoved
-from library.catalog.models import Book, Copy
-from library.catalog.refusals import BarcodeTaken, StillInUse
+from library.catalog.models import Book, Branch, Copy
+from library.catalog.refusals import BarcodeTaken, StillInUse, UnknownBranch
 from library.locks import lock_value
 from outbox import gate
 from outbox.ids import new_id
 
 
 @transaction.atomic
-def add_copy(*, book_id: UUID, barcode: str, now: datetime) -> CopyAdded:
+def add_copy(
+    *,
+    book_id: UUID,
+    barcode: str,
+    now: datetime,
+    branch_id: UUID | None = None,
+    kind: str = "book",
+) -> CopyAdded:
     """
-    Put a copy of a book on the shelf.
+    Put a copy of a book on the shelf, at home in a branch or in none.
 
-    Raises UnknownBook, InvalidBarcode, and BarcodeTaken.
+    Raises UnknownBook, UnknownBranch, InvalidBarcode, InvalidKind, and
+    BarcodeTaken.
     """
     gate.enter()
     book = Book.objects.lock(book_id)
+    if branch_id and not Branch.objects.filter(id=branch_id).exists():
+        raise UnknownBranch(branch_id)
     added = CopyAdded(
         copy_id=new_id(),
         book_id=book.id,
         barcode=_free_barcode(barcode),
         added_at=now,
+        branch_id=branch_id,
+        kind=rules.kind(kind),
     )
     advance(added)
     return added

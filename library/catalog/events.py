@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -77,6 +77,8 @@ class CopyAdded:
     book_id: UUID
     barcode: str
     added_at: datetime
+    branch_id: UUID | None = None
+    kind: str = "book"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,3 +94,21 @@ class CopyRemoved:
     copy_id: UUID
     book_id: UUID
     removed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchDescribed:
+    """A branch is there, or was described anew; all of it is said each time."""
+
+    type: ClassVar[str] = "branch.described"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "branch:{branch_id}"
+    about: ClassVar[tuple[str, ...]] = ("branch_id",)
+    occurred: ClassVar[str] = "described_at"
+
+    branch_id: UUID
+    name: str
+    time_zone: str
+    closed_weekdays: tuple[int, ...]
+    closed_on: tuple[date, ...]
+    described_at: datetime

@@ -8,8 +8,20 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from library.catalog.refusals import UnknownBook, UnknownCopy
+from library.catalog.calendars import ALWAYS_OPEN, Calendar
+from library.catalog.refusals import UnknownBook, UnknownBranch, UnknownCopy
 from outbox.folds import FoldedModel, FoldedQuerySet
+
+
+class BranchQuerySet(FoldedQuerySet["Branch"]):
+    """Questions about branches."""
+
+    def lock(self, branch_id: UUID) -> Branch:
+        """Return a branch, locked until the transaction ends."""
+        found = self.select_for_update(no_key=True).filter(id=branch_id).first()
+        if found is None:
+            raise UnknownBranch(branch_id)
+        return found
 
 
 class BookQuerySet(FoldedQuerySet["Book"]):
@@ -36,10 +48,43 @@ class CopyQuerySet(FoldedQuerySet["Copy"]):
 
     def lock(self, copy_id: UUID) -> Copy:
         """Return a copy in stock, locked until the transaction ends."""
-        copy = self.live().select_for_update(no_key=True).filter(id=copy_id).first()
+        held = self.live().select_for_update(no_key=True, of=("self",))
+        copy = held.select_related("branch").filter(id=copy_id).first()
         if copy is None:
             raise UnknownCopy(copy_id)
         return copy
+
+
+class Branch(FoldedModel):
+    """A house of the library, with clocks and closed days of its own."""
+
+    id = models.UUIDField(primary_key=True)
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=60)
+    closed_weekdays = ArrayField(models.PositiveSmallIntegerField())
+    closed_on = ArrayField(models.DateField())
+    described_at = models.DateTimeField()
+
+    objects: ClassVar[BranchQuerySet] = BranchQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "branches"
+        constraints = [
+            # Two branches that nobody at the desk can tell apart.
+            models.UniqueConstraint(fields=["name"], name="catalog_branch_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def calendar(self) -> Calendar:
+        """When it is open."""
+        return Calendar(
+            time_zone=self.time_zone,
+            closed_weekdays=frozenset(self.closed_weekdays),
+            closed_on=frozenset(self.closed_on),
+        )
 
 
 class Book(FoldedModel):
@@ -81,6 +126,8 @@ class Copy(FoldedModel):
 
     id = models.UUIDField(primary_key=True)
     book = models.ForeignKey(Book, on_delete=models.DO_NOTHING, related_name="copies")
+    branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, null=True)
+    kind = models.CharField(max_length=20)
     barcode = models.CharField(max_length=64)
     added_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
@@ -100,3 +147,8 @@ class Copy(FoldedModel):
 
     def __str__(self) -> str:
         return self.barcode
+
+    @property
+    def calendar(self) -> Calendar:
+        """When its branch is open; without one, every day, by UTC."""
+        return self.branch.calendar if self.branch else ALWAYS_OPEN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from library.refusals import Invalid, NotFound, Refusal
@@ -32,6 +33,24 @@ class UnknownCopy(NotFound):
         )
 
 
+class UnknownBranch(NotFound):
+    """There is no such branch."""
+
+    code = "unknown_branch"
+
+    def __init__(self, branch_id: UUID) -> None:
+        super().__init__(
+            f"There is no branch {branch_id}. Choose one of the list of branches.",
+            branch_id=branch_id,
+        )
+
+
+class InvalidBranch(Invalid):
+    """What was given about a branch cannot be right."""
+
+    code = "invalid_branch"
+
+
 class InvalidDescription(Invalid):
     """A book's description lacks something or cannot be right."""
 
@@ -51,6 +70,19 @@ class InvalidIsbn(Invalid):
         )
 
 
+class InvalidKind(Invalid):
+    """A kind of copies that is no short code."""
+
+    code = "invalid_kind"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            "A kind of copies is 1 to 20 small letters, digits or hyphens, such as "
+            "'book' or 'reading-room'. Enter such a code.",
+            kind=given[:100],
+        )
+
+
 class InvalidBarcode(Invalid):
     """A barcode that is empty or too long."""
 
@@ -60,6 +92,30 @@ class InvalidBarcode(Invalid):
         super().__init__(
             "A barcode has 1 to 64 characters without blanks. Scan it again.",
             barcode=given[:100],
+        )
+
+
+class BranchNameTaken(Refusal):
+    """Another branch has this name."""
+
+    code = "branch_name_taken"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"A branch is named {name!r} already. Choose another name.", name=name
+        )
+
+
+class BranchNeverOpens(Refusal):
+    """A branch whose calendar has no open day for a year."""
+
+    code = "branch_never_opens"
+
+    def __init__(self, day: date) -> None:
+        super().__init__(
+            f"The branch has no open day within a year from {day:%d %B %Y}. "
+            "Open it in its calendar first.",
+            day=day,
         )
 
 

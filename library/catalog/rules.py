@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stdnum import isbn as isbn_numbers
 from stdnum.exceptions import ValidationError
 
-from library.catalog.refusals import InvalidBarcode, InvalidDescription, InvalidIsbn
+from library.catalog.refusals import (
+    InvalidBarcode,
+    InvalidDescription,
+    InvalidIsbn,
+    InvalidKind,
+)
 
 LONGEST_TITLE = 2_000
 LONGEST_NAME = 500
 LONGEST_BARCODE = 64
 LONGEST_ISBN = 32
 LONGEST_LANGUAGE = 16
+LONGEST_KIND = 20
 SHORTEST_CUT_ISBN, ISBN10 = 7, 10
 YEARS = range(-3_000, 3_000)
 
@@ -117,6 +124,13 @@ def barcode(given: str) -> str:
     if not text or len(text) > LONGEST_BARCODE or any(c.isspace() for c in text):
         raise InvalidBarcode(given)
     return text
+
+
+def kind(given: str) -> str:
+    """Return the code of a kind of copies, or refuse it."""
+    if not re.fullmatch(rf"[a-z0-9-]{{1,{LONGEST_KIND}}}", given):
+        raise InvalidKind(given)
+    return given
 
 
 def _short(given: str, longest: int, field: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from library.catalog import rules
+from library.catalog import calendars, rules
 from outbox.api.given import Given
 
 Text = serializers.CharField
@@ -29,6 +29,8 @@ class CopyShown(serializers.Serializer[object]):
 
     id = serializers.UUIDField()
     book_id = serializers.UUIDField()
+    branch_id = serializers.UUIDField(allow_null=True)
+    kind = Text()
     barcode = Text()
     added_at = serializers.DateTimeField()
     removed_at = serializers.DateTimeField(allow_null=True)
@@ -56,6 +58,37 @@ class NewCopy(Given):
 
     book_id = serializers.UUIDField()
     barcode = Text(max_length=rules.LONGEST_BARCODE)
+    branch_id = serializers.UUIDField(required=False, allow_null=True)
+    kind = serializers.RegexField(
+        rf"^[a-z0-9-]{{1,{rules.LONGEST_KIND}}}$", required=False
+    )
+
+
+class BranchShown(serializers.Serializer[object]):
+    """A branch. Weekdays are numbers from 0, Monday, to 6, Sunday."""
+
+    id = serializers.UUIDField()
+    name = Text()
+    time_zone = Text()
+    closed_weekdays = serializers.ListField(child=serializers.IntegerField())
+    closed_on = serializers.ListField(child=serializers.DateField())
+
+
+class BranchDescription(Given):
+    """What is said of a branch. Saying it again says all of it."""
+
+    name = Text(max_length=calendars.LONGEST_BRANCH_NAME)
+    time_zone = Text(max_length=60)
+    closed_weekdays = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=6),
+        max_length=7,
+        default=list,
+    )
+    closed_on = serializers.ListField(
+        child=serializers.DateField(),
+        max_length=calendars.MOST_CLOSED_DAYS,
+        default=list,
+    )
 
 
 class BookQuery(Given):

@@ -8,11 +8,27 @@ from library.catalog.events import (
     BookCreated,
     BookDeleted,
     BookUpdated,
+    BranchDescribed,
     CopyAdded,
     CopyRemoved,
 )
-from library.catalog.models import Book, Copy
+from library.catalog.models import Book, Branch, Copy
 from outbox.folds import Fold, Row
+
+branches = Fold(Branch, key="branch_id")
+
+
+@branches.on(BranchDescribed)
+def _(row: Row | None, event: BranchDescribed) -> Row:
+    return branches.Row(
+        id=event.branch_id,
+        name=event.name,
+        time_zone=event.time_zone,
+        closed_weekdays=list(event.closed_weekdays),
+        closed_on=list(event.closed_on),
+        described_at=event.described_at,
+    )
+
 
 books = Fold(Book, key="book_id")
 
@@ -58,6 +74,8 @@ def _(row: None, event: CopyAdded) -> Row:
     return copies.Row(
         id=event.copy_id,
         book_id=event.book_id,
+        branch_id=event.branch_id,
+        kind=event.kind,
         barcode=event.barcode,
         added_at=event.added_at,
     )
@@ -68,6 +86,15 @@ def _(row: Row, event: CopyRemoved) -> Row:
     return replace(row, removed_at=event.removed_at)
 
 
-OTHERS = ("user.registered", "user.updated", "book.borrowed", "book.returned")
-books.ignore("copy.added", "copy.removed", *OTHERS)
-copies.ignore("book.created", "book.updated", "book.deleted", *OTHERS)
+BOOKS = ("book.created", "book.updated", "book.deleted")
+COPIES = ("copy.added", "copy.removed")
+OTHERS = (
+    "user.registered",
+    "user.updated",
+    "policy.set",
+    "book.borrowed",
+    "book.returned",
+)
+branches.ignore(*BOOKS, *COPIES, *OTHERS)
+books.ignore("branch.described", *COPIES, *OTHERS)
+copies.ignore("branch.described", *BOOKS, *OTHERS)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from library.lending.models import Loan
+from library.lending.models import Loan, Policy
 from outbox.windows import Window
+
+
+@admin.register(Policy)
+class PolicyWindow(Window):
+    list_display = ["name", "version", "branch", "category", "kind", "loan_days"]
+    list_select_related = ["branch"]
+    ordering = ["name", "id"]
 
 
 @admin.register(Loan)

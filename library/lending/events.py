@@ -31,6 +31,9 @@ class CopyBorrowed:
     due_at: datetime
     loan_days: int
     loan_limit: int
+    branch_id: UUID | None = None
+    policy: str = "default"
+    policy_version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +51,39 @@ class CopyReturned:
     book_id: UUID
     member_id: UUID
     returned_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySet:
+    """
+    What applies to loans of a branch, a category of members and a kind of copies.
+
+    Without a branch, or with an empty category or kind, it applies to any. Money
+    is in the smallest unit there is.
+    """
+
+    type: ClassVar[str] = "policy.set"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "policy:{policy_id}"
+    about: ClassVar[tuple[str, ...]] = ("policy_id", "branch_id")
+    occurred: ClassVar[str] = "set_at"
+
+    policy_id: UUID
+    name: str
+    version: int
+    branch_id: UUID | None
+    category: str
+    kind: str
+    set_at: datetime
+    loan_days: int
+    loan_limit: int
+    renewal_limit: int
+    renewable_days: int
+    hold_limit: int
+    pickup_days: int
+    overdue_limit: int
+    fee_per_day: int
+    fee_grace_days: int
+    fee_maximum: int
+    fee_limit: int
+    lost_fee: int

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from library.catalog.models import Book
+from library.catalog.calendars import ALWAYS_OPEN
+from library.catalog.models import Book, Branch
 from library.lending.events import CopyBorrowed, CopyReturned
 from outbox.channels.letters import Letter
 
@@ -15,11 +17,18 @@ def _borrower(event: CopyBorrowed | CopyReturned) -> tuple[UUID]:
 
 
 def _lent(event: CopyBorrowed) -> dict[str, Any]:
-    return {"title": _title(event.book_id), "due_at": event.due_at}
+    return {"title": _title(event.book_id), "due_on": _day_of(event)}
 
 
 def _returned(event: CopyReturned) -> dict[str, Any]:
     return {"title": _title(event.book_id), "returned_at": event.returned_at}
+
+
+def _day_of(event: CopyBorrowed) -> date:
+    """Return the day a loan is due by the clocks of its branch."""
+    if event.branch_id is None:
+        return ALWAYS_OPEN.day_of(event.due_at)
+    return Branch.objects.get(id=event.branch_id).calendar.day_of(event.due_at)
 
 
 def _title(book_id: UUID) -> str:

@@ -26,14 +26,14 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
     Locks the member, then the copy: two requests for one copy, or two by one
     member, wait for each other here instead of racing past the rules.
 
-    Raises UnknownMember, UnknownCopy, and, with all reasons that apply,
-    CopyOnLoan, AlreadyOnLoanToMember or LoanLimit.
+    Raises UnknownMember, UnknownCopy, BranchNeverOpens, and, with all reasons
+    that apply, NotForLoan, CopyOnLoan, AlreadyOnLoanToMember or LoanLimit.
     """
     gate.enter()
     member = Member.objects.lock(member_id)
     copy = Copy.objects.lock(copy_id)
 
-    policy = policies.for_loan()
+    policy = policies.for_loan(copy.branch_id, member.category, copy.kind)
     open_loans = Loan.objects.open().filter(member=member).count()
     rules.check_may_borrow(policy, member.id, open_loans, _standing(copy))
 
@@ -43,9 +43,12 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
         book_id=copy.book_id,
         member_id=member.id,
         borrowed_at=now,
-        due_at=rules.due_date(policy, now),
+        due_at=rules.due_date(policy, copy.calendar, now),
         loan_days=policy.loan_days,
         loan_limit=policy.loan_limit,
+        branch_id=copy.branch_id,
+        policy=policy.name,
+        policy_version=policy.version,
     )
     advance(borrowed)
     return borrowed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from library.refusals import NotFound, Refusal
+from library.refusals import Invalid, NotFound, Refusal
 
 
 class UnknownLoan(NotFound):
@@ -46,6 +46,26 @@ class AlreadyOnLoanToMember(Refusal):
             copy_id=copy_id,
             due_at=due_at,
         )
+
+
+class NotForLoan(Refusal):
+    """The policy that applies lends no such copy to such a member."""
+
+    code = "not_for_loan"
+
+    def __init__(self, copy_id: UUID, policy: str) -> None:
+        super().__init__(
+            f"Copy {copy_id} is not lent out, by the policy {policy!r}. "
+            "Read it in the library.",
+            copy_id=copy_id,
+            policy=policy,
+        )
+
+
+class InvalidPolicy(Invalid):
+    """What was given about a policy cannot be right."""
+
+    code = "invalid_policy"
 
 
 class LoanLimit(Refusal):

@@ -7,16 +7,40 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from library.lending.refusals import AlreadyOnLoanToMember, CopyOnLoan, LoanLimit
+from library.catalog.calendars import Calendar
+from library.lending.refusals import (
+    AlreadyOnLoanToMember,
+    CopyOnLoan,
+    LoanLimit,
+    NotForLoan,
+)
 from library.refusals import Refusal, refuse_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The numbers that apply to a loan."""
+    """
+    The numbers that apply to a loan or hold, and where they come from.
 
+    Zero `loan_days`: not for loan. `renewable_days`: how long before its due date
+    a loan may be renewed, 0: at any time. Money is in the smallest unit there is;
+    a fee, limit or threshold of 0 is none, a hold limit of 0 no holds at all.
+    """
+
+    name: str = "default"
+    version: int = 0
     loan_days: int
     loan_limit: int
+    renewal_limit: int = 3
+    renewable_days: int = 0
+    hold_limit: int = 5
+    pickup_days: int = 10
+    overdue_limit: int = 2
+    fee_per_day: int = 0
+    fee_grace_days: int = 0
+    fee_maximum: int = 0
+    fee_limit: int = 0
+    lost_fee: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +59,21 @@ def check_may_borrow(
     refuse_for(_reasons(policy, member_id, open_loans, copy))
 
 
-def due_date(policy: Policy, now: datetime) -> datetime:
-    """Return when a loan that starts now ends."""
-    return now + timedelta(days=policy.loan_days)
+def due_date(policy: Policy, calendar: Calendar, now: datetime) -> datetime:
+    """
+    Return when a loan that starts now ends: with an open day at the branch.
+
+    Raises BranchNeverOpens.
+    """
+    last_day = calendar.day_of(now) + timedelta(days=policy.loan_days)
+    return calendar.end_of(calendar.open_day(last_day))
 
 
 def _reasons(
     policy: Policy, member_id: UUID, open_loans: int, copy: CopyStanding
 ) -> Iterator[Refusal]:
+    if not policy.loan_days:
+        yield NotForLoan(copy.copy_id, policy.name)
     if copy.due_at is not None:
         mine = copy.borrower_id == member_id
         on_loan = AlreadyOnLoanToMember if mine else CopyOnLoan

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
-from library.lending.events import CopyBorrowed, CopyReturned
-from library.lending.models import Loan
+from library.lending.events import CopyBorrowed, CopyReturned, PolicySet
+from library.lending.models import Loan, Policy
 from outbox.folds import Fold, Row
+
+policies = Fold(Policy, key="policy_id")
+
+
+@policies.on(PolicySet)
+def _(row: Row | None, event: PolicySet) -> Row:
+    said = {field.name: getattr(event, field.name) for field in fields(event)}
+    return policies.Row(id=said.pop("policy_id"), **said)
+
 
 loans = Fold(Loan, key="loan_id")
 
@@ -28,5 +37,15 @@ def _(row: Row, event: CopyReturned) -> Row:
     return replace(row, returned_at=event.returned_at)
 
 
-loans.ignore("book.created", "book.updated", "book.deleted")
-loans.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
+OTHERS = (
+    "branch.described",
+    "book.created",
+    "book.updated",
+    "book.deleted",
+    "copy.added",
+    "copy.removed",
+    "user.registered",
+    "user.updated",
+)
+policies.ignore("book.borrowed", "book.returned", *OTHERS)
+loans.ignore("policy.set", *OTHERS)

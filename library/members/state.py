@@ -32,4 +32,5 @@ def _(row: Row, event: UserUpdated) -> Row:
 
 
 members.ignore("book.created", "book.updated", "book.deleted")
+members.ignore("branch.described", "policy.set")
 members.ignore("copy.added", "copy.removed", "book.borrowed", "book.returned")

@@ -54,3 +54,4 @@ def _(row: Row, event: CopyReturned) -> Row:
 
 
 availability.ignore("user.registered", "user.updated")
+availability.ignore("branch.described", "policy.set")

@@ -64,7 +64,7 @@ def _nobody_is_throttled(monkeypatch, settings):
 
 
 @pytest.fixture
-def there(librarian, a_book, a_copy, a_loan):
+def there(librarian, a_book, a_branch, a_copy, a_loan):
     """Ids that are there, so that more than 404s is tried."""
     endpoint, _ = endpoints.create(
         owner=User.objects.get(id=librarian.member_id),
@@ -73,6 +73,7 @@ def there(librarian, a_book, a_copy, a_loan):
     )
     return {
         "book_id": str(a_book()),
+        "branch_id": str(a_branch()),
         "copy_id": str(a_copy()),
         "loan_id": str(a_loan().loan_id),
         "member_id": str(librarian.member_id),

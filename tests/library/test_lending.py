@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -38,7 +38,7 @@ def test_a_borrowed_copy_is_due_after_the_loan_period(db, a_copy, a_member, now)
 
     loan = Loan.objects.get()
     assert loan.id == borrowed.loan_id
-    assert loan.due_at == now + timedelta(days=28)
+    assert loan.due_at == datetime(2026, 3, 30, 23, 59, 59, tzinfo=UTC)
     assert (loan.copy_id, loan.member_id) == (copy_id, member_id)
 
 
@@ -214,8 +214,8 @@ def test_a_borrow_asks_the_database_so_often(
 ):
     copy_id, member_id = a_copy(), a_member()
 
-    # A savepoint and its release, the gate, member and copy locked, loans
-    # counted, the copy's standing; the fold: its row looked for, and inserted;
+    # A savepoint and its release, the gate, member and copy locked, the policy,
+    # loans counted, the copy's standing; the fold: its row looked for, and inserted;
     # the log: the stream's version, the event, the outbox row.
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         loans.borrow_copy(copy_id=copy_id, member_id=member_id, now=now)

@@ -1,0 +1,91 @@
+"""What the API of policies takes and shows."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from library.catalog import rules as catalog_rules
+from library.lending import policies
+from library.members import rules as member_rules
+from outbox.api.given import Given
+
+KIND = rf"^[a-z0-9-]{{0,{catalog_rules.LONGEST_KIND}}}$"
+
+
+def _number(longest: int = policies.MOST) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=0, max_value=longest, required=False)
+
+
+class Numbers(serializers.Serializer[object]):
+    """The numbers of a policy. Money is in the smallest unit there is."""
+
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    loan_days = serializers.IntegerField()
+    loan_limit = serializers.IntegerField()
+    renewal_limit = serializers.IntegerField()
+    renewable_days = serializers.IntegerField()
+    hold_limit = serializers.IntegerField()
+    pickup_days = serializers.IntegerField()
+    overdue_limit = serializers.IntegerField()
+    fee_per_day = serializers.IntegerField()
+    fee_grace_days = serializers.IntegerField()
+    fee_maximum = serializers.IntegerField()
+    fee_limit = serializers.IntegerField()
+    lost_fee = serializers.IntegerField()
+
+
+class PolicyShown(Numbers):
+    """A policy: to which loans it applies (empty: to any), and its numbers."""
+
+    id = serializers.UUIDField()
+    branch_id = serializers.UUIDField(allow_null=True)
+    category = serializers.CharField()
+    kind = serializers.CharField()
+    set_at = serializers.DateTimeField()
+
+
+class NewPolicy(Given):
+    """
+    What applies from now on to a branch, category and kind; left out: to any.
+
+    Numbers that are left out are those of the default. No days to lend for: not
+    for loan. No days before the due date: renewable at any time.
+    """
+
+    name = serializers.CharField(max_length=policies.LONGEST_NAME)
+    branch_id = serializers.UUIDField(required=False, allow_null=True)
+    category = serializers.ChoiceField(
+        choices=member_rules.CATEGORIES, required=False, allow_blank=True
+    )
+    kind = serializers.RegexField(KIND, required=False, allow_blank=True)
+    loan_days = _number(policies.LONGEST_LOAN)
+    loan_limit = _number()
+    renewal_limit = _number()
+    renewable_days = _number(policies.LONGEST_LOAN)
+    hold_limit = _number()
+    pickup_days = _number(policies.LONGEST_LOAN)
+    overdue_limit = _number()
+    fee_per_day = _number()
+    fee_grace_days = _number(policies.LONGEST_LOAN)
+    fee_maximum = _number()
+    fee_limit = _number()
+    lost_fee = _number()
+
+
+class PolicyQuestion(Given):
+    """A loan to be made: from which branch, to which category, of which kind."""
+
+    branch = serializers.UUIDField(required=False)
+    category = serializers.ChoiceField(
+        choices=member_rules.CATEGORIES, default="reader"
+    )
+    kind = serializers.RegexField(KIND, default="book")
+
+
+class Explained(serializers.Serializer[object]):
+    """Which policy applies, why, and which others fit, the nearest first."""
+
+    applies = Numbers()
+    because = serializers.CharField()
+    also_fitting = PolicyShown(many=True)
