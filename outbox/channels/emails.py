@@ -21,12 +21,15 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 from django.db import InterfaceError, OperationalError
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from outbox import claims, log, schedule
 from outbox.channels import letters, smtp
 from outbox.channels.contract import DELIVERED, Outcome, RouteTo
+from outbox.channels.letters import Letter
 from outbox.channels.messages import Address, BadHeader, compose
+from outbox.codec import DomainEvent
 from outbox.errors import Fenced
 from outbox.models import Delivery, Event
 
@@ -42,10 +45,14 @@ WORKERS = 3
 
 LONGEST_ANSWER = 300
 
-# Nothing to raise an alarm about: nobody is there who could get the letter.
+# Nothing to raise an alarm about: nobody is there who could get the letter, or who
+# would miss it.
 NO_ADDRESS = Outcome(delivered=True, name="no_address")
-BAD_HEADER = Outcome(delivered=False, name="bad_header", final=True)
 NOT_WANTED = Outcome(delivered=True, name="not_wanted")
+EXPIRED = Outcome(delivered=True, name="expired")
+NO_LONGER_SO = Outcome(delivered=True, name="no_longer_so")
+
+BAD_HEADER = Outcome(delivered=False, name="bad_header", final=True)
 
 
 def routes() -> tuple[RouteTo, ...]:
@@ -63,12 +70,12 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
     )
     if address is None or not address.email:
         return NO_ADDRESS
-    if letter.kind in address.muted and not letter.mandatory:
-        return NOT_WANTED
-    once = letter.at_most_once
     smtp.line().sent = False
+    once = letter.at_most_once
     try:
         event = log.decoded(Event.objects.get(id=delivery.event_id))
+        if unneeded := _unneeded(letter, event, address):
+            return unneeded
         return _send(
             compose(letter, event, address, message_id=delivery.message_id),
             ends,
@@ -78,6 +85,17 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
         raise  # our database, and no fault of the letter
     except Exception as error:  # noqa: BLE001 - its text may name the person
         return _failure(error, address, ends)
+
+
+def _unneeded(letter: Letter, event: DomainEvent, address: Address) -> Outcome | None:
+    """Return why the letter is better not sent; None where it is to go."""
+    if letter.kind in address.muted and not letter.mandatory:
+        return NOT_WANTED
+    if letter.until and timezone.now() > letter.until(event):
+        return EXPIRED
+    if letter.holds and not letter.holds(event):
+        return NO_LONGER_SO
+    return None
 
 
 def _send(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import parseaddr
 from functools import cache
 from importlib import import_module
@@ -48,6 +49,9 @@ class Letter:
     is what a member mutes, the name unless several letters share one; a
     `mandatory` letter is sent to those who muted it, too. One that is said to leave
     `at_most_once` is not tried again where it may have left: it waits for a person.
+
+    Before each attempt `until` is asked up to when the letter is worth sending, and
+    `holds` whether what it says still is so. One that is too late ends in peace.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Letter:
     context: Callable[[Any], dict[str, Any]]
     mandatory: bool = False
     at_most_once: bool = False
+    until: Callable[[Any], datetime] | None = None
+    holds: Callable[[Any], bool] | None = None
     kind: str = ""
     title: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What its kind is called in each language, where a member chooses."""

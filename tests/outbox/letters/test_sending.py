@@ -9,10 +9,12 @@ import socket
 import threading
 import time
 from collections import Counter
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from django.db.models import F
+from django.utils import timezone
 
 from library.lending.letters import loan_receipt
 from library.members import preferences
@@ -294,6 +296,63 @@ def mutes_all(recipient):
         language="en",
         muted=frozenset({"welcome"}),
     )
+
+
+@pytest.fixture
+def changed(monkeypatch):
+    """Have the receipt declared otherwise."""
+
+    def change(**declared):
+        letter = dataclasses.replace(loan_receipt, **declared)
+        monkeypatch.setattr(letters, "letters", lambda: (letter,))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("minutes", "outcome"), [(-1, "expired"), (1, "delivered")], ids=["over", "not yet"]
+)
+def test_a_letter_goes_out_only_while_it_is_worth_sending(
+    changed, receipt, deliver, post_office, minutes, outcome
+):
+    until = timezone.now() + timedelta(minutes=minutes)
+    changed(until=lambda event: until)
+    child = receipt()
+
+    deliver()
+
+    child.refresh_from_db()
+    assert outcomes(child) == [outcome]
+    assert child.status == Status.DELIVERED  # it is nobody's failure
+    assert len(post_office.callers) == (outcome == "delivered")
+
+
+def test_a_letter_that_was_put_off_until_it_was_late_ends_then(
+    changed, receipt, deliver, post_office
+):
+    until = [timezone.now() + timedelta(minutes=1)]
+    changed(until=lambda event: until[0])
+    child = receipt()
+    post_office.at_data = ["451 later"]
+
+    deliver()
+    until[0] = timezone.now()
+    deliver()
+
+    assert outcomes(child) == ["put_off", "expired"]
+
+
+def test_a_letter_that_says_what_is_no_longer_so_is_not_sent(
+    changed, receipt, deliver, post_office
+):
+    changed(holds=lambda event: False)
+    child = receipt()
+
+    deliver()
+
+    child.refresh_from_db()
+    assert outcomes(child) == ["no_longer_so"]
+    assert (child.status, post_office.callers) == (Status.DELIVERED, [])
 
 
 def test_letters_share_one_connection(receipt, a_loan, owed, deliver, post_office):
