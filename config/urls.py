@@ -44,6 +44,7 @@ api = [
     path("loans/", lending.Loans.as_view()),
     path("loans/overdue/", questions.OverdueLoans.as_view()),
     path("loans/<uuid:loan_id>/", lending.OneLoan.as_view()),
+    path("loans/<uuid:loan_id>/renew/", lending.RenewLoan.as_view()),
     path("loans/<uuid:loan_id>/return/", lending.ReturnLoan.as_view()),
     path("webhook-endpoints/", outbox.Endpoints.as_view()),
     path("webhook-endpoints/<uuid:endpoint_id>/", outbox.OneEndpoint.as_view()),

@@ -24,7 +24,7 @@ from library.catalog.events import (
     CopyRemoved,
 )
 from library.catalog.models import Book, Copy
-from library.lending.events import CopyBorrowed, CopyReturned
+from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from library.members.events import UserRegistered, UserUpdated
 from library.members.models import User
 
@@ -34,6 +34,7 @@ book_deleted = Signal()
 copy_added = Signal()
 copy_removed = Signal()
 book_borrowed = Signal()
+book_renewed = Signal()
 book_returned = Signal()
 user_registered = Signal()
 user_updated = Signal()
@@ -45,6 +46,7 @@ SIGNALS = {
     CopyAdded: copy_added,
     CopyRemoved: copy_removed,
     CopyBorrowed: book_borrowed,
+    CopyRenewed: book_renewed,
     CopyReturned: book_returned,
     UserRegistered: user_registered,
     UserUpdated: user_updated,

@@ -89,6 +89,7 @@ def _(row: Row, event: CopyRemoved) -> Row:
 BOOKS = ("book.created", "book.updated", "book.deleted")
 COPIES = ("copy.added", "copy.removed")
 OTHERS = (
+    "book.renewed",
     "user.registered",
     "user.updated",
     "policy.set",

@@ -37,6 +37,30 @@ class CopyBorrowed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRenewed:
+    """A loan goes on; `renewals` says how often it did, this time included."""
+
+    type: ClassVar[str] = "book.renewed"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "copy:{copy_id}"
+    about: ClassVar[tuple[str, ...]] = ("loan_id", "copy_id", "book_id", "member_id")
+    occurred: ClassVar[str] = "renewed_at"
+
+    loan_id: UUID
+    copy_id: UUID
+    book_id: UUID
+    member_id: UUID
+    renewed_at: datetime
+    due_before: datetime
+    due_at: datetime
+    renewals: int
+    renewal_limit: int
+    branch_id: UUID | None
+    policy: str
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CopyReturned:
     """A copy came back, whoever brought it."""
 

@@ -8,15 +8,15 @@ from uuid import UUID
 
 from library.catalog.calendars import ALWAYS_OPEN
 from library.catalog.models import Book, Branch
-from library.lending.events import CopyBorrowed, CopyReturned
+from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from outbox.channels.letters import Letter
 
 
-def _borrower(event: CopyBorrowed | CopyReturned) -> tuple[UUID]:
+def _borrower(event: CopyBorrowed | CopyRenewed | CopyReturned) -> tuple[UUID]:
     return (event.member_id,)
 
 
-def _lent(event: CopyBorrowed) -> dict[str, Any]:
+def _lent(event: CopyBorrowed | CopyRenewed) -> dict[str, Any]:
     return {"title": _title(event.book_id), "due_on": _day_of(event)}
 
 
@@ -24,7 +24,7 @@ def _returned(event: CopyReturned) -> dict[str, Any]:
     return {"title": _title(event.book_id), "returned_at": event.returned_at}
 
 
-def _day_of(event: CopyBorrowed) -> date:
+def _day_of(event: CopyBorrowed | CopyRenewed) -> date:
     """Return the day a loan is due by the clocks of its branch."""
     if event.branch_id is None:
         return ALWAYS_OPEN.day_of(event.due_at)
@@ -43,6 +43,14 @@ loan_receipt = Letter(
     recipients=_borrower,
     context=_lent,
     title={"en": "Receipts for what you borrow", "uz": "Olingan kitoblar tilxati"},
+)
+
+renewal_receipt = Letter(
+    name="renewal_receipt",
+    event=CopyRenewed,
+    template="letters/renewal_receipt",
+    recipients=_borrower,
+    context=_lent,
 )
 
 return_receipt = Letter(

@@ -8,11 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from library.advance import advance
-from library.catalog.models import Copy
+from library.catalog.models import Book, Copy
 from library.lending import policies, rules
-from library.lending.events import CopyBorrowed, CopyReturned
+from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from library.lending.models import Loan
-from library.lending.refusals import AlreadyReturned, CopyNotOnLoan
+from library.lending.refusals import AlreadyReturned, CopyNotOnLoan, UnknownLoan
 from library.members.models import Member
 from outbox import gate
 from outbox.ids import new_id
@@ -55,6 +55,41 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
 
 
 @transaction.atomic
+def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
+    """
+    Let a loan go on: from its due date, or from now where it is late.
+
+    Locks the member, the book, then the copy. Raises UnknownLoan,
+    AlreadyReturned, BranchNeverOpens, and, with all reasons that apply,
+    NotForLoan, RenewalsUsed or TooSoon.
+    """
+    gate.enter()
+    loan = _open_and_held(loan_id)
+    policy = policies.for_loan(loan.branch_id, loan.member.category, loan.copy.kind)
+    standing = rules.LoanStanding(
+        copy_id=loan.copy_id, due_at=loan.due_at, renewals=loan.renewals
+    )
+    rules.check_may_renew(policy, loan.calendar, standing, now)
+
+    renewed = CopyRenewed(
+        loan_id=loan.id,
+        copy_id=loan.copy_id,
+        book_id=loan.book_id,
+        member_id=loan.member_id,
+        renewed_at=now,
+        due_before=loan.due_at,
+        due_at=rules.renewed_due_date(policy, loan.calendar, standing, now),
+        renewals=loan.renewals + 1,
+        renewal_limit=policy.renewal_limit,
+        branch_id=loan.branch_id,
+        policy=policy.name,
+        policy_version=policy.version,
+    )
+    advance(renewed)
+    return renewed
+
+
+@transaction.atomic
 def return_copy(
     *, copy_id: UUID, now: datetime, loan_id: UUID | None = None
 ) -> CopyReturned:
@@ -88,6 +123,21 @@ def blocking_copy(copy_id: UUID) -> list[UUID]:
     return list(
         Loan.objects.open().filter(copy_id=copy_id).values_list("id", flat=True)
     )
+
+
+def _open_and_held(loan_id: UUID) -> Loan:
+    """Return an open loan as it stands once its member, book and copy are locked."""
+    known = Loan.objects.filter(id=loan_id).first()
+    if known is None:
+        raise UnknownLoan(loan_id)
+    if known.returned_at is None:
+        Member.objects.lock(known.member_id)
+        Book.objects.lock(known.book_id)
+        Copy.objects.lock(known.copy_id)
+    found = Loan.objects.select_related("member", "copy", "branch").get(id=loan_id)
+    if found.returned_at is not None:
+        raise AlreadyReturned(loan_id)
+    return found
 
 
 def _standing(copy: Copy) -> rules.CopyStanding:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import models
 
+from library.catalog.calendars import ALWAYS_OPEN, Calendar
 from library.catalog.models import Book, Branch, Copy
 from library.members.models import Member
 from outbox.folds import FoldedModel, FoldedQuerySet
@@ -80,8 +81,10 @@ class Loan(FoldedModel):
     member = models.ForeignKey(
         Member, on_delete=models.DO_NOTHING, related_name="loans"
     )
+    branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, null=True)
     borrowed_at = models.DateTimeField()
     due_at = models.DateTimeField()
+    renewals = models.PositiveIntegerField(default=0)
     returned_at = models.DateTimeField(null=True)
 
     objects: ClassVar[LoanQuerySet] = LoanQuerySet.as_manager()  # type: ignore[assignment]
@@ -105,3 +108,8 @@ class Loan(FoldedModel):
 
     def __str__(self) -> str:
         return f"{self.copy_id} with {self.member_id}"
+
+    @property
+    def calendar(self) -> Calendar:
+        """When the branch is open that the copy was borrowed from."""
+        return self.branch.calendar if self.branch else ALWAYS_OPEN

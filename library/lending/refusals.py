@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from library.refusals import Invalid, NotFound, Refusal
@@ -42,7 +42,7 @@ class AlreadyOnLoanToMember(Refusal):
     def __init__(self, copy_id: UUID, due_at: datetime) -> None:
         super().__init__(
             f"You have copy {copy_id} already, until {due_at:%d %B %Y}. "
-            "Return it before you borrow it again.",
+            "Renew the loan instead.",
             copy_id=copy_id,
             due_at=due_at,
         )
@@ -79,6 +79,32 @@ class LoanLimit(Refusal):
             "Return one first.",
             open_loans=open_loans,
             limit=limit,
+        )
+
+
+class RenewalsUsed(Refusal):
+    """The loan was renewed as often as the policy allows."""
+
+    code = "renewals_used"
+
+    def __init__(self, renewals: int, limit: int) -> None:
+        super().__init__(
+            f"The loan was renewed {renewals} times and {limit} is the limit. "
+            "Return the book.",
+            renewals=renewals,
+            limit=limit,
+        )
+
+
+class TooSoon(Refusal):
+    """It is too early to renew the loan."""
+
+    code = "too_soon"
+
+    def __init__(self, soonest_on: date) -> None:
+        super().__init__(
+            f"The loan can be renewed from {soonest_on:%d %B %Y} on. Come back then.",
+            soonest_on=soonest_on,
         )
 
 

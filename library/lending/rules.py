@@ -13,6 +13,8 @@ from library.lending.refusals import (
     CopyOnLoan,
     LoanLimit,
     NotForLoan,
+    RenewalsUsed,
+    TooSoon,
 )
 from library.refusals import Refusal, refuse_for
 
@@ -52,6 +54,15 @@ class CopyStanding:
     due_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoanStanding:
+    """An open loan: which copy, until when, how often it was renewed."""
+
+    copy_id: UUID
+    due_at: datetime
+    renewals: int
+
+
 def check_may_borrow(
     policy: Policy, member_id: UUID, open_loans: int, copy: CopyStanding
 ) -> None:
@@ -67,6 +78,38 @@ def due_date(policy: Policy, calendar: Calendar, now: datetime) -> datetime:
     """
     last_day = calendar.day_of(now) + timedelta(days=policy.loan_days)
     return calendar.end_of(calendar.open_day(last_day))
+
+
+def check_may_renew(
+    policy: Policy, calendar: Calendar, loan: LoanStanding, now: datetime
+) -> None:
+    """Refuse with every reason that applies; pass where none does."""
+    refuse_for(_against_renewal(policy, calendar, loan, now))
+
+
+def renewed_due_date(
+    policy: Policy, calendar: Calendar, loan: LoanStanding, now: datetime
+) -> datetime:
+    """
+    Return when a renewed loan ends: counted from its due date, or from now if late.
+
+    Raises BranchNeverOpens.
+    """
+    return due_date(policy, calendar, max(loan.due_at, now))
+
+
+def _against_renewal(
+    policy: Policy, calendar: Calendar, loan: LoanStanding, now: datetime
+) -> Iterator[Refusal]:
+    if not policy.loan_days:
+        yield NotForLoan(loan.copy_id, policy.name)
+    if loan.renewals >= policy.renewal_limit:
+        yield RenewalsUsed(loan.renewals, policy.renewal_limit)
+    if policy.renewable_days:
+        ahead = timedelta(days=policy.renewable_days)
+        soonest_on = calendar.day_of(loan.due_at) - ahead
+        if calendar.day_of(now) < soonest_on:
+            yield TooSoon(soonest_on)
 
 
 def _reasons(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from library.lending.events import CopyBorrowed, CopyReturned, PolicySet
+from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned, PolicySet
 from library.lending.models import Loan, Policy
 from outbox.folds import Fold, Row
 
@@ -28,8 +28,14 @@ def _(row: None, event: CopyBorrowed) -> Row:
         book_id=event.book_id,
         member_id=event.member_id,
         borrowed_at=event.borrowed_at,
+        branch_id=event.branch_id,
         due_at=event.due_at,
     )
+
+
+@loans.on(CopyRenewed)
+def _(row: Row, event: CopyRenewed) -> Row:
+    return replace(row, due_at=event.due_at, renewals=event.renewals)
 
 
 @loans.on(CopyReturned)
@@ -47,5 +53,5 @@ OTHERS = (
     "user.registered",
     "user.updated",
 )
-policies.ignore("book.borrowed", "book.returned", *OTHERS)
+policies.ignore("book.borrowed", "book.renewed", "book.returned", *OTHERS)
 loans.ignore("policy.set", *OTHERS)

@@ -73,6 +73,29 @@ class OneLoan(ApiView):
         return Response(LoanShown(_find(rows, loan_id)).data)
 
 
+class RenewLoan(ApiView):
+    """A loan that goes on."""
+
+    records_events = True
+
+    @extend_schema(
+        operation_id="renew_loan",
+        request=Nothing,
+        responses=LoanShown,
+        tags=["loans"],
+    )
+    def post(self, request: Request, loan_id: UUID) -> Response:
+        """Let a loan go on to a later due date."""
+        given.body(request, Nothing)
+        loan = _find(_seen_by(request), loan_id)
+
+        def act() -> Made:
+            loans.renew_loan(loan_id=loan.id, now=timezone.now())
+            return Made(loan.id)
+
+        return _response(write(request, act))
+
+
 class ReturnLoan(ApiView):
     """The end of a loan."""
 

@@ -31,6 +31,16 @@ def _(row: Row, event: UserUpdated) -> Row:
     )
 
 
-members.ignore("book.created", "book.updated", "book.deleted")
-members.ignore("branch.described", "policy.set")
-members.ignore("copy.added", "copy.removed", "book.borrowed", "book.returned")
+OTHERS = (
+    "book.renewed",
+    "book.created",
+    "book.updated",
+    "book.deleted",
+    "branch.described",
+    "policy.set",
+    "copy.added",
+    "copy.removed",
+    "book.borrowed",
+    "book.returned",
+)
+members.ignore(*OTHERS)

@@ -54,4 +54,5 @@ def _(row: Row, event: CopyReturned) -> Row:
 
 
 availability.ignore("user.registered", "user.updated")
+availability.ignore("book.renewed")
 availability.ignore("branch.described", "policy.set")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from library.lending.events import CopyBorrowed, CopyReturned
+from dataclasses import replace
+
+from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from outbox.folds import Fold, Row
 from projections.models import DueLoan
 
@@ -18,6 +20,11 @@ def _(row: None, event: CopyBorrowed) -> Row:
         book_id=event.book_id,
         due_at=event.due_at,
     )
+
+
+@due_loans.on(CopyRenewed)
+def _(row: Row, event: CopyRenewed) -> Row:
+    return replace(row, due_at=event.due_at)
 
 
 @due_loans.on(CopyReturned)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from library.lending.events import CopyBorrowed, CopyReturned
+from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from outbox.folds import Fold, Row
 from projections.models import Shelf
 
@@ -21,6 +21,11 @@ def _(row: None, event: CopyBorrowed) -> Row:
         borrowed_at=event.borrowed_at,
         due_at=event.due_at,
     )
+
+
+@shelves.on(CopyRenewed)
+def _(row: Row, event: CopyRenewed) -> Row:
+    return replace(row, due_at=event.due_at)
 
 
 @shelves.on(CopyReturned)

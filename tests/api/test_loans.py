@@ -188,3 +188,24 @@ class TestRefusals:
         reader.post(LOANS, {"copy_id": loan.copy_id})
 
         assert Event.objects.count() == before
+
+
+def test_a_reader_renews_his_own_loan_and_no_other(reader, a_loan):
+    mine = a_loan(member_id=reader.member_id, now=datetime.now(UTC))
+    theirs = a_loan()
+
+    renewed = reader.post(f"{LOANS}{mine.loan_id}/renew/")
+
+    assert renewed.status_code == 200
+    assert renewed.json()["renewals"] == 1
+    due_at = datetime.fromisoformat(renewed.json()["due_at"])
+    assert due_at == mine.due_at + timedelta(days=28)
+    problem(reader.post(f"{LOANS}{theirs.loan_id}/renew/"), 404, "unknown_loan")
+
+
+def test_a_renewal_is_refused_with_its_reason(reader, a_loan):
+    path = f"{LOANS}{a_loan(member_id=reader.member_id).loan_id}/renew/"
+    for _ in range(3):
+        reader.post(path)
+
+    problem(reader.post(path), 409, "renewals_used")

@@ -19,6 +19,7 @@ def composed(a_loan, a_book, a_copy, owed, now):
 
     def make(title="Oʻtkan kunlar", **address):
         loan = a_loan(copy_id=a_copy(book_id=a_book(title=title)))
+        loans.renew_loan(loan_id=loan.loan_id, now=now)
         loans.return_copy(copy_id=loan.copy_id, now=now + timedelta(days=1))
         given = {"email": "a@example.org", "name": "Aziza", "language": "en"} | address
         return {
