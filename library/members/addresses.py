@@ -19,4 +19,5 @@ def of(recipient: str) -> Address | None:
         name=names.of([user.id]).get(user.id, ""),
         language=member.language,
         muted=frozenset(member.muted),
+        bounced=user.email_bounced_at is not None,
     )

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from library.members import registration
@@ -42,8 +43,29 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     card_barcode = models.CharField(max_length=64, null=True, unique=True, blank=True)
+    bounced_email = models.CharField(
+        max_length=254, blank=True, default="", editable=False
+    )
+    bounced_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[Users] = Users()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            # A bounce without an address, which would stop letters to nowhere for ever.
+            models.CheckConstraint(
+                condition=models.Q(bounced_at__isnull=True, bounced_email="")
+                | (models.Q(bounced_at__isnull=False) & ~models.Q(bounced_email="")),
+                name="members_user_bounced",
+            ),
+        ]
+        # Who tells of a bounce knows the address alone.
+        indexes = [models.Index(Upper("email"), name="members_user_email")]
+
+    @property
+    def email_bounced_at(self) -> datetime | None:
+        """Since when letters are not sent to the address; None: they are."""
+        return self.bounced_at if self.email == self.bounced_email else None
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; a new user becomes a member at once."""

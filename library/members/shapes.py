@@ -39,6 +39,12 @@ class MemberShown(serializers.Serializer[object]):
     first_name = Text(source="user.first_name", allow_null=True, default=None)
     last_name = Text(source="user.last_name", allow_null=True, default=None)
     email = Text(source="user.email", allow_null=True, default=None)
+    email_bounced_at = serializers.DateTimeField(
+        source="user.email_bounced_at",
+        allow_null=True,
+        default=None,
+        help_text="Since when no letters are sent to the address, as nobody is there.",
+    )
     card_barcode = Text(source="user.card_barcode", allow_null=True, default=None)
     is_librarian = serializers.BooleanField(source="user.is_staff", default=False)
     category = Text()

@@ -29,13 +29,18 @@ from outbox.codec import DomainEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where somebody's letters go, in which language, and which they do not want."""
+    """
+    Where somebody's letters go, in which language, and which they do not want.
+
+    `bounced`: their mail server has said that nobody is there.
+    """
 
     recipient: str
     email: str
     name: str
     language: str
     muted: frozenset[str] = frozenset()
+    bounced: bool = False
 
 
 class BadHeader(Exception):

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 from knox.models import AuthToken
 
+from library.members import bounces
 from library.members.models import Member, User
 from outbox import sequencer
 from outbox.channels.webhooks import endpoints
@@ -138,3 +139,13 @@ def test_a_user_is_changed_and_never_deleted(desk, a_member):
         assert (user.first_name, user.card_barcode) == ("Zulfiya", None)
     delete = reverse("admin:members_user_delete", args=[member_id])
     assert desk.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_the_desk_sends_letters_to_an_address_again(desk, a_member, now):
+    member_id = a_member(email="back@example.org")
+    bounces.bounced(email="back@example.org", now=now)
+    chosen = {"action": "send_letters_again", "_selected_action": [member_id]}
+
+    desk.post(reverse("admin:members_user_changelist"), chosen)
+
+    assert User.objects.get(id=member_id).email_bounced_at is None

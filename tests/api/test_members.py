@@ -8,6 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 from knox.models import AuthToken
 
+from library.members import bounces
 from library.members.models import Member, User
 from outbox.models import Event
 from tests.api.conftest import Client
@@ -264,3 +265,13 @@ def test_the_kinds_of_letters_are_listed_with_their_titles(reader):
     assert all(set(titles) == {"en", "uz"} for titles in kinds.values())
     answer = reader.patch("/api/v1/members/me/", {"muted": sorted(kinds)})
     assert answer.json()["muted"] == sorted(kinds)
+
+
+def test_the_desk_sees_whose_address_bounced(librarian, reader, now):
+    path = f"/api/v1/members/{reader.member_id}/"
+    before = librarian.get(path).json()["email_bounced_at"]
+    bounces.bounced(email=User.objects.get(id=reader.member_id).email, now=now)
+
+    after = librarian.get(path).json()["email_bounced_at"]
+
+    assert (before, after) == (None, "2026-03-02T10:00:00Z")

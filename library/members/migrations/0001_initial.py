@@ -2,6 +2,7 @@
 
 import django.contrib.auth.validators
 import django.contrib.postgres.fields
+import django.db.models.functions.text
 import django.utils.timezone
 import library.members.models
 import outbox.ids
@@ -45,6 +46,8 @@ class Migration(migrations.Migration):
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
                 ('id', models.UUIDField(default=outbox.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('card_barcode', models.CharField(blank=True, max_length=64, null=True, unique=True)),
+                ('bounced_email', models.CharField(blank=True, default='', editable=False, max_length=254)),
+                ('bounced_at', models.DateTimeField(editable=False, null=True)),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
@@ -52,6 +55,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'user',
                 'verbose_name_plural': 'users',
                 'abstract': False,
+                'indexes': [models.Index(django.db.models.functions.text.Upper('email'), name='members_user_email')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('bounced_at__isnull', True), ('bounced_email', '')), models.Q(('bounced_at__isnull', False), models.Q(('bounced_email', ''), _negated=True)), _connector='OR'), name='members_user_bounced')],
             },
             managers=[
                 ('objects', library.members.models.Users()),

@@ -20,7 +20,7 @@ from library.lending.letters import loan_receipt
 from library.members import preferences
 from library.members.models import User
 from outbox import claims, points
-from outbox.channels import emails, letters, messages, smtp
+from outbox.channels import answers, emails, letters, messages, smtp
 from outbox.models import Attempt, Delivery, Status
 
 from .conftest import HANG_UP, send_to
@@ -520,7 +520,7 @@ def clock(monkeypatch):
         monotonic=lambda: time.monotonic() + sum(late), frozen_for=late.append
     )
     monkeypatch.setattr(smtp, "time", made)
-    monkeypatch.setattr(emails, "time", made)
+    monkeypatch.setattr(answers, "time", made)
     return made
 
 
