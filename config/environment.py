@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import logging
+import re
 import secrets
 from email.utils import parseaddr
 from typing import Any
@@ -18,6 +20,7 @@ from config.state import keep_private, make_state_folder
 
 POSTGRESQL = ("postgresql://", "postgres://")
 BROKERS = ("amqp", "amqps", "redis", "rediss")  # besides PostgreSQL
+SEALING_KEY_BYTES = 32  # AES-256
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
@@ -30,6 +33,7 @@ def add_parsers(env: Env) -> None:
     env.add_parser("sender", sender)
     env.add_parser("apps", apps)
     env.add_parser("log_level_name", log_level_name)
+    env.add_parser("sealing_keys", sealing_keys)
 
 
 def http_url(value: str) -> str:
@@ -115,6 +119,29 @@ def log_level_name(value: str) -> str:
     if value.upper() not in logging.getLevelNamesMapping():
         raise EnvError(f"{value!r} is no log level such as INFO")
     return value.upper()
+
+
+def sealing_keys(value: str) -> dict[str, bytes]:
+    """Return keys by their ids, in order: `id:base64,id:base64`. Errors quote none."""
+    keys: dict[str, bytes] = {}
+    for number, entry in enumerate(filter(None, value.split(",")), start=1):
+        key_id, _, text = entry.strip().partition(":")
+        try:
+            key = base64.b64decode(text, validate=True)
+        except ValueError:
+            key = b""
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", key_id) or key_id in keys:
+            raise EnvError(
+                f"entry {number} does not begin with an id of its own (A-Z a-z 0-9 _ . "
+                "-) and a colon, such as 2026-03:"
+            )
+        if len(key) != SEALING_KEY_BYTES:
+            raise EnvError(
+                f"the key in entry {number} is not the base64 of {SEALING_KEY_BYTES} "
+                "bytes; `openssl rand -base64 32` makes one"
+            )
+        keys[key_id] = key
+    return keys
 
 
 def kept_secret_key() -> str:

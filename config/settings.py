@@ -25,6 +25,7 @@ environment.add_parsers(env)
 
 DEBUG: bool = env.bool("DEBUG", False)
 SECRET_KEY: str = env.str("SECRET_KEY", "") or environment.kept_secret_key()
+SEALING_KEYS: dict[str, bytes] = env.sealing_keys("SEALING_KEYS", "")
 PUBLIC_URL: str = env.http_url("PUBLIC_URL", "http://127.0.0.1:8000")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", False)
@@ -111,6 +112,7 @@ OUTBOX: dict[str, Any] = {
     "ORIGIN": PUBLIC_URL,
     "LEASE_SECONDS": RELAY_LEASE,
     "KEEP_DAYS": KEEP_DELIVERIES_DAYS,
+    "SEALING_KEYS": SEALING_KEYS,
     "PLAIN_HTTP": PLAIN_HTTP_WEBHOOKS,
 }
 

@@ -52,6 +52,37 @@ class Fenced(OutboxError):
     """
 
 
+class CannotUnseal(OutboxError):
+    """A secret at rest cannot be opened. `code` is stable."""
+
+    code = "cannot_unseal"
+
+
+class UnknownSealingKey(CannotUnseal):
+    """A secret was sealed under a key that is not configured here."""
+
+    code = "unknown_sealing_key"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"A secret is sealed under the key {key_id[:50]!r}, which is not here. Put "
+            "it back into SEALING_KEYS (or, for 'secret-key-…', the former SECRET_KEY "
+            "into its place) on every host, and start again."
+        )
+
+
+class BrokenSeal(CannotUnseal):
+    """A sealed secret was changed, or belongs to another row."""
+
+    code = "broken_seal"
+
+    def __init__(self, about: str) -> None:
+        super().__init__(
+            f"The sealed secret of {about} does not open: it was changed, or belongs "
+            "to another row. Restore it from a backup, or rotate it."
+        )
+
+
 class WriteOutsideAdvance(OutboxError):
     """Somebody tried to write a folded table by hand."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
@@ -33,6 +34,7 @@ WRONG = {
     "EMAIL_URL": f"smtp://u:{PASSWORD}@[::1",
     "LETTERS_FROM": "nobody",
     "EXTRA_APPS": "nonsense",
+    "SEALING_KEYS": PASSWORD,
     "LOAN_DAYS": "3651",
 }
 
@@ -124,3 +126,35 @@ def test_apps_are_named_by_package_or_by_configuration():
 def test_an_app_that_python_does_not_find_is_refused(value):
     with pytest.raises(EnvError, match="is no app"):
         environment.apps(value)
+
+
+KEY, OTHER_KEY = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
+
+
+def test_sealing_keys_keep_their_order():
+    keys = environment.sealing_keys(f"2026-03:{KEY}, old.1:{OTHER_KEY}")
+
+    assert list(keys.items()) == [("2026-03", b"\1" * 32), ("old.1", b"\2" * 32)]
+    assert environment.sealing_keys("") == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (KEY, "entry 1 does not begin with an id"),
+        (f":{KEY}", "entry 1 does not begin with an id"),
+        (f"a b:{KEY}", "entry 1 does not begin with an id"),
+        (f"a:{KEY},a:{OTHER_KEY}", "entry 2 does not begin with an id of its own"),
+        (KEY[:40], "key in entry 1 is not the base64 of 32 bytes"),
+        (f"a:{KEY},b:{KEY[:-4]}", "key in entry 2 is not the base64 of 32 bytes"),
+        (f"a:{KEY[:-1]}", "key in entry 1 is not the base64 of 32 bytes"),
+        (f"a:{KEY}AAAA", "key in entry 1 is not the base64 of 32 bytes"),
+        (f"a:{KEY[:-3]}қE=", "key in entry 1 is not the base64 of 32 bytes"),
+    ],
+)
+def test_a_sealing_key_that_cannot_be_is_refused_and_not_quoted(value, why):
+    with pytest.raises(EnvError, match=why) as refusal:
+        environment.sealing_keys(value)
+
+    assert KEY[:10] not in str(refusal.value)
+    assert refusal.value.__context__ is None
