@@ -20,7 +20,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.utils.encoders import JSONEncoder
 
 from library.refusals import Refusal
-from outbox.channels.webhooks.endpoints import EndpointTaken, InvalidEndpoint
+from outbox.channels.webhooks.refusals import InvalidEndpoint
 from outbox.errors import CommandReused, UnencodableEvent
 
 MEDIA_TYPE = "application/problem+json"
@@ -145,9 +145,8 @@ def _(exc: CommandReused) -> Problem:
 
 @_known.register
 def _(exc: InvalidEndpoint) -> Problem:
-    status = 409 if isinstance(exc, EndpointTaken) else 400
     errors = [_error(exc.field, exc.code, str(exc))]
-    return Problem(status, exc.code, str(exc), errors=errors)
+    return Problem(exc.status, exc.code, str(exc), errors=errors)
 
 
 @_known.register

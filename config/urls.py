@@ -51,6 +51,7 @@ api = [
     path(
         "webhook-endpoints/<uuid:endpoint_id>/deliveries/", outbox.Deliveries.as_view()
     ),
+    path("webhook-endpoints/<uuid:endpoint_id>/rotate/", outbox.RotateSecret.as_view()),
     path("event-types/", outbox.EventTypes.as_view()),
 ]
 

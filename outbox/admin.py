@@ -15,6 +15,7 @@ from outbox.models import (
     Route,
     Tally,
     WebhookEndpoint,
+    WebhookSecret,
 )
 from outbox.windows import Window
 
@@ -91,5 +92,16 @@ class EndpointWindow(Window):
     list_display = ["url", "owner", "active", "created_at"]
     list_select_related = ["owner"]
     ordering = ["-id"]
-    # Named one by one: the sealed secret is not among them.
-    fields = ["id", "owner", "url", "event_types", "ordered", "active", "created_at"]
+    fields = [
+        *("id", "owner", "url", "event_types"),
+        *("ordered", "active", "compatible", "created_at"),
+    ]
+
+
+@admin.register(WebhookSecret)
+class SecretWindow(Window):
+    list_display = ["endpoint", "version", "created_at", "until"]
+    list_select_related = ["endpoint"]
+    ordering = ["-id"]
+    # Named one by one: what is sealed is not among them.
+    fields = ["endpoint", "version", "public_key", "created_at", "until"]

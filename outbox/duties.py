@@ -1,5 +1,5 @@
 """
-What a relay does now and then: it goes on with replays, and prunes.
+What a relay does now and then: it goes on with replays, and removes what is over.
 
 Every relay has these duties, and a lock in the database lets one at a time do
 each of them. A batch is short, and a stop is heard between two.
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from outbox import replays, retention
+from outbox.channels.webhooks import rotation
 
 # In seconds.
 BETWEEN_LOOKS = 5.0
@@ -44,6 +45,7 @@ class Duties:
                 replays.carry_out(replay_id, wait=False, stopped=self._stopped)
 
     def _prune(self) -> None:
+        rotation.forget_old()
         pruned = retention.prune(
             keep=retention.window(),
             seconds=LONGEST_PRUNING,

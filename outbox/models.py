@@ -1,5 +1,5 @@
 """
-The tables of the log, the relay and the endpoints.
+The tables of the log and the relay; those of the endpoints in `webhook_models.py`.
 
 The outbox row itself is `django_outbox_pattern.models.Published`, one per
 event, with the event's id as its own.
@@ -7,7 +7,6 @@ event, with the event's id as its own.
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -15,6 +14,21 @@ from django.db.models.functions import Least
 
 from outbox.columns import CurrentTransaction, Now, TransactionIdField
 from outbox.ids import new_id
+from outbox.webhook_models import WebhookEndpoint, WebhookSecret
+
+__all__ = [
+    "Attempt",
+    "Command",
+    "Delivery",
+    "Event",
+    "Position",
+    "Replay",
+    "Route",
+    "Status",
+    "Tally",
+    "WebhookEndpoint",
+    "WebhookSecret",
+]
 
 
 class Event(models.Model):
@@ -271,29 +285,3 @@ class Replay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id}: {self.replayed} replayed"
-
-
-class WebhookEndpoint(models.Model):
-    """Somebody's URL, and what it wants to hear. The secret is kept encrypted."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
-    )
-    url = models.URLField(max_length=500)
-    event_types = ArrayField(models.CharField(max_length=100))
-    ordered = models.BooleanField(default=False)
-    active = models.BooleanField(default=True)
-    sealed_secret = models.BinaryField()
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [
-            # The same address twice would be told everything twice.
-            models.UniqueConstraint(
-                fields=["url", "owner"], name="outbox_endpoint_once"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.url} ({', '.join(self.event_types)})"

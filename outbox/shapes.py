@@ -5,10 +5,24 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from outbox.api.given import Given
+from outbox.channels.webhooks.keys import VERSIONS
 from outbox.models import Status
 
 Text = serializers.CharField
 PATTERNS = 100
+
+
+class SignatureShown(serializers.Serializer[object]):
+    """
+    One of the signatures of each message.
+
+    `until` is when it ends, null for the current one; `public_key` checks a v1a.
+    """
+
+    version = serializers.ChoiceField(choices=VERSIONS)
+    public_key = Text(allow_blank=True)
+    since = serializers.DateTimeField(source="created_at")
+    until = serializers.DateTimeField(allow_null=True)
 
 
 class EndpointShown(serializers.Serializer[object]):
@@ -19,14 +33,17 @@ class EndpointShown(serializers.Serializer[object]):
     event_types = serializers.ListField(child=Text())
     ordered = serializers.BooleanField()
     active = serializers.BooleanField()
+    compatible = serializers.BooleanField()
+    signatures = SignatureShown(many=True, source="signing")
     created_at = serializers.DateTimeField()
 
 
 class NewEndpointShown(EndpointShown):
     """
-    A new endpoint with the secret that signs for it.
+    An endpoint with the new secret that signs for it.
 
-    The secret is shown once. A repeat of the same request says so in `note`.
+    The secret is shown once; a repeat of the same request says so in `note`. It is
+    null for v1a: a receiver needs the public key alone, which can be read any time.
     """
 
     secret = Text(allow_null=True)
@@ -41,6 +58,26 @@ class NewEndpoint(Given):
         child=Text(max_length=100), allow_empty=False, max_length=PATTERNS
     )
     ordered = serializers.BooleanField(default=False)
+    signature = serializers.ChoiceField(
+        choices=VERSIONS, default="v1", help_text="v1: HMAC-SHA256; v1a: Ed25519."
+    )
+    compatible = serializers.BooleanField(
+        default=False, help_text="Send X-Webhook-Signature and X-Event-Type too."
+    )
+
+
+class Rotation(Given):
+    """How to replace the secret: what signs from now on, and how long the old one."""
+
+    signature = serializers.ChoiceField(
+        choices=VERSIONS, required=False, help_text="As before, if not given."
+    )
+    overlap_hours = serializers.IntegerField(
+        default=24,
+        min_value=0,
+        max_value=168,
+        help_text="The former secret signs beside the new one for so long; 0: revoked.",
+    )
 
 
 class EndpointChange(Given):
@@ -54,6 +91,7 @@ class EndpointChange(Given):
         required=False,
     )
     active = serializers.BooleanField(required=False)
+    compatible = serializers.BooleanField(required=False)
 
 
 class AttemptShown(serializers.Serializer[object]):

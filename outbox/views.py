@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from outbox import codec
 from outbox.api import given
 from outbox.api.views import ApiView, ListView
 from outbox.api.writes import Made, write
-from outbox.channels.webhooks import endpoints
+from outbox.channels.webhooks import endpoints, rotation
 from outbox.models import Attempt, Delivery, Event, WebhookEndpoint
 from outbox.shapes import (
     DeliveryShown,
@@ -32,6 +33,7 @@ from outbox.shapes import (
     EventTypeShown,
     NewEndpoint,
     NewEndpointShown,
+    Rotation,
 )
 
 
@@ -48,7 +50,7 @@ class Endpoints(ListView):
     def get(self, request: Request) -> Response:
         """List your endpoints."""
         given.query(request)
-        return self.page(_mine(request).order_by("id"), EndpointShown)
+        return self.page(_with_signatures(_mine(request)).order_by("id"), EndpointShown)
 
     @extend_schema(
         operation_id="create_webhook_endpoint",
@@ -65,7 +67,7 @@ class Endpoints(ListView):
             return Made(endpoint.id, secret=secret)
 
         written = write(request, act, status=201)
-        shown = EndpointShown(_find(request, UUID(written.id))).data
+        shown = _shown(request, written.id)
         return written.response({**shown, **written.once("secret")})
 
 
@@ -81,7 +83,7 @@ class OneEndpoint(ApiView):
     )
     def get(self, request: Request, endpoint_id: UUID) -> Response:
         """Show an endpoint."""
-        return Response(EndpointShown(_find(request, endpoint_id)).data)
+        return Response(_shown(request, endpoint_id))
 
     @extend_schema(
         operation_id="change_webhook_endpoint",
@@ -98,7 +100,7 @@ class OneEndpoint(ApiView):
             return Made(endpoint_id)
 
         written = write(request, act)
-        return written.response(EndpointShown(_find(request, endpoint_id)).data)
+        return written.response(_shown(request, endpoint_id))
 
     @extend_schema(
         operation_id="remove_webhook_endpoint",
@@ -113,6 +115,35 @@ class OneEndpoint(ApiView):
             return Made(endpoint_id)
 
         return write(request, act, status=204).response()
+
+
+class RotateSecret(ApiView):
+    """Another secret for one of one's own endpoints."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        operation_id="rotate_webhook_secret",
+        request=Rotation,
+        responses=NewEndpointShown,
+        tags=["webhooks"],
+    )
+    def post(self, request: Request, endpoint_id: UUID) -> Response:
+        """Replace the secret; old and new sign together for a while."""
+        said = given.body(request, Rotation)
+        overlap = timedelta(hours=said["overlap_hours"])
+
+        def act() -> Made:
+            secret = rotation.rotate(
+                _find(request, endpoint_id, lock=True),
+                overlap=overlap,
+                version=said.get("signature"),
+            )
+            return Made(endpoint_id, secret=secret)
+
+        written = write(request, act)
+        shown = _shown(request, endpoint_id)
+        return written.response({**shown, **written.once("secret")})
 
 
 class Deliveries(ListView):
@@ -152,6 +183,18 @@ class EventTypes(ApiView):
 
 def _mine(request: Request) -> Any:
     return WebhookEndpoint.objects.filter(owner=request.user.pk)
+
+
+def _with_signatures(rows: Any) -> Any:
+    signing = Prefetch("secrets", rotation.newest_first(), to_attr="signing")
+    return rows.prefetch_related(signing)
+
+
+def _shown(request: Request, endpoint_id: UUID | str) -> Any:
+    endpoint = _with_signatures(_mine(request)).filter(id=endpoint_id).first()
+    if endpoint is None:
+        raise Http404
+    return EndpointShown(endpoint).data
 
 
 def _find(request: Request, endpoint_id: UUID, *, lock: bool = False) -> Any:

@@ -222,12 +222,27 @@ class Migration(migrations.Migration):
                 ('event_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), size=None)),
                 ('ordered', models.BooleanField(default=False)),
                 ('active', models.BooleanField(default=True)),
-                ('sealed_secret', models.BinaryField()),
+                ('compatible', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(db_default=outbox.columns.Now())),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('url', 'owner'), name='outbox_endpoint_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookSecret',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version', models.CharField(max_length=3)),
+                ('public_key', models.CharField(blank=True, default='', max_length=60)),
+                ('sealed', models.BinaryField()),
+                ('created_at', models.DateTimeField(db_default=outbox.columns.Now())),
+                ('until', models.DateTimeField(null=True)),
+                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='secrets', to='outbox.webhookendpoint')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(condition=models.Q(('until', None)), fields=('endpoint',), name='outbox_secret_current_once'), models.CheckConstraint(condition=models.Q(models.Q(('public_key', ''), ('version', 'v1')), models.Q(('public_key__startswith', 'whpk_'), ('version', 'v1a')), _connector='OR'), name='outbox_secret_version')],
             },
         ),
         migrations.RunSQL(APPEND_ONLY, NOT_APPEND_ONLY),

@@ -18,7 +18,7 @@ LISTS = {
     "/api/v1/loans/": 3,
     "/api/v1/loans/overdue/": 5,
     "/api/v1/members/me/shelf/": 4,
-    "/api/v1/webhook-endpoints/": 3,
+    "/api/v1/webhook-endpoints/": 4,
 }
 
 

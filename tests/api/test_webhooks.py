@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from outbox import sequencer
-from outbox.channels.webhooks import endpoints
-from outbox.models import Attempt, Delivery, Route, WebhookEndpoint
+from outbox.channels.webhooks import rotation
+from outbox.models import Attempt, Command, Delivery, Route, WebhookEndpoint
 from tests.api.problems import problem
 
 ENDPOINTS = "/api/v1/webhook-endpoints/"
@@ -22,7 +24,7 @@ def test_the_secret_is_shown_once(librarian):
 
     assert made.status_code == 201
     row = WebhookEndpoint.objects.get(id=shown["id"])
-    assert shown["secret"] == endpoints.secret_of(row)
+    assert [shown["secret"]] == rotation.secrets_of(row)
     assert "Consistency-Token" not in made  # no event: an endpoint is no fact
     one = librarian.get(f"{ENDPOINTS}{shown['id']}/")
     listed = librarian.get(ENDPOINTS)
@@ -69,6 +71,7 @@ def test_the_endpoint_of_another_is_not_there(db, a_librarian, endpoint):
         other.patch(path, {"active": False}),
         other.delete(path),
         other.get(f"{path}deliveries/"),
+        other.post(f"{path}rotate/", {}),
     ):
         problem(answer, 404, "not_found")
     assert other.get(ENDPOINTS).json()["count"] == 0
@@ -84,8 +87,92 @@ def test_readers_have_none(reader, endpoint):
         reader.get(path),
         reader.delete(path),
         reader.get(f"{path}deliveries/"),
+        reader.post(f"{path}rotate/", {}),
     ):
         problem(answer, 403, "permission_denied")
+
+
+def test_a_public_key_is_shown_any_time_and_its_secret_never(librarian):
+    made = librarian.post(ENDPOINTS, GIVEN | {"signature": "v1a"}).json()
+
+    (signature,) = made["signatures"]
+    assert (signature["version"], signature["until"]) == ("v1a", None)
+    assert signature["public_key"].startswith("whpk_")
+    assert made["secret"] is None
+    assert librarian.get(f"{ENDPOINTS}{made['id']}/").json()["signatures"] == [
+        signature
+    ]
+
+
+def test_a_secret_is_rotated_and_the_new_one_shown_once(librarian, endpoint):
+    path = f"{ENDPOINTS}{endpoint['id']}/rotate/"
+
+    rotated = librarian.keyed(path, {"overlap_hours": 1}, "k1")
+    again = librarian.keyed(path, {"overlap_hours": 1}, "k1")
+
+    new = rotated.json()["secret"]
+    row = WebhookEndpoint.objects.get()
+    assert rotation.secrets_of(row) == [new, endpoint["secret"]]
+    assert (again.status_code, again.json()["secret"]) == (200, None)
+    assert "once" in again.json()["note"]
+    assert [each["until"] is None for each in again.json()["signatures"]] == [
+        True,
+        False,
+    ]
+    command = Command.objects.get()
+    assert new not in str([command.answer, command.events, command.name])
+
+
+def test_a_rotation_needs_no_body(librarian, endpoint):
+    rotated = librarian.post(f"{ENDPOINTS}{endpoint['id']}/rotate/", {}).json()
+
+    _, former = rotated["signatures"]
+    left = datetime.fromisoformat(former["until"]) - datetime.now(UTC)
+    assert timedelta(hours=23) < left < timedelta(hours=25)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"overlap_hours": -1}, "min_value"),
+        ({"overlap_hours": 169}, "max_value"),
+        ({"overlap_hours": "soon"}, "invalid"),
+        ({"signature": "v2"}, "invalid_choice"),
+        ({"secret": "whsec_abc"}, "unknown_field"),
+    ],
+)
+def test_a_rotation_that_cannot_be_is_refused(librarian, endpoint, given, code):
+    path = f"{ENDPOINTS}{endpoint['id']}/rotate/"
+
+    found = problem(librarian.post(path, given), 400, "validation_error")
+
+    assert [error["code"] for error in found["errors"]] == [code]
+    assert len(rotation.secrets_of(WebhookEndpoint.objects.get())) == 1
+
+
+def test_what_needs_a_shared_secret_is_not_had_with_a_key_pair(librarian, endpoint):
+    path = f"{ENDPOINTS}{endpoint['id']}/"
+    both = {"signature": "v1a", "compatible": True}
+
+    problem(librarian.post(ENDPOINTS, GIVEN | both), 400, "invalid_endpoint")
+    librarian.patch(path, {"compatible": True})
+    problem(
+        librarian.post(f"{path}rotate/", {"signature": "v1a"}), 400, "invalid_endpoint"
+    )
+    librarian.patch(path, {"compatible": False})
+    librarian.post(f"{path}rotate/", {"signature": "v1a"})
+    problem(librarian.patch(path, {"compatible": True}), 400, "invalid_endpoint")
+
+
+def test_so_many_secrets_sign_and_no_more(librarian, endpoint):
+    path = f"{ENDPOINTS}{endpoint['id']}/rotate/"
+    for _ in range(rotation.MOST_SECRETS - 1):
+        assert librarian.post(path, {}).status_code == 200
+
+    problem(librarian.post(path, {}), 409, "too_many_secrets")
+
+    revoked = librarian.post(path, {"overlap_hours": 0})
+    assert len(revoked.json()["signatures"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,16 @@ byte for byte; only the timestamp and the signature are made anew.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 
 from outbox import schedule, tracing
 from outbox.channels.contract import Outcome, RouteTo
-from outbox.channels.webhooks import endpoints, signing, transport
+from outbox.channels.webhooks import endpoints, envelope, rotation, signing, transport
 from outbox.channels.webhooks.addresses import ANYWHERE, PUBLIC, AddressPolicy
+from outbox.errors import CannotUnseal
 from outbox.models import Delivery, WebhookEndpoint
 
 NAME = endpoints.CHANNEL
@@ -50,10 +51,16 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
         return Outcome(delivered=False, name="message_missing", final=True)
 
     body = endpoint.body.encode()
+    try:
+        headers = _headers(endpoint, delivery, body)
+    except CannotUnseal as error:  # ours to put right, and not its loss
+        return Outcome(
+            delivered=False, name=error.code, charged=False, answer=str(error)
+        )
     answer = transport.post(
         endpoint.url,
         body,
-        _headers(endpoint, delivery, body),
+        headers,
         deadline=DEADLINE,
         ends=ends,
         session=transport.session_of(delivery.destination),
@@ -76,22 +83,15 @@ def _policy() -> AddressPolicy:
     return ANYWHERE if allow else PUBLIC
 
 
-def _headers(
-    endpoint: WebhookEndpoint, delivery: Delivery, body: bytes
-) -> dict[str, str]:
-    signed = signing.headers(
-        [endpoints.secret_of(endpoint)],
+def _headers(endpoint: Any, delivery: Delivery, body: bytes) -> dict[str, str]:
+    signed = envelope.headers(
+        rotation.opened(endpoint.id, endpoint.sealed),
         message_id=signing.message_id(delivery.event_id),
-        timestamp=int(time.time()),
+        event_type=endpoint.event_type,
         body=body,
+        compatible=endpoint.compatible,
     )
-    return {
-        **signed,
-        "Content-Type": "application/json",
-        "User-Agent": "Kutubxona-Webhooks/1",
-        "X-Position": str(delivery.position),
-        **_trace(delivery),
-    }
+    return {**signed, "X-Position": str(delivery.position), **_trace(delivery)}
 
 
 def _trace(delivery: Delivery) -> dict[str, str]:

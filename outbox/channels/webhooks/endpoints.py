@@ -11,58 +11,48 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
-from outbox import codec, sealing
-from outbox.channels.webhooks import keys
-from outbox.errors import OutboxError
+from outbox import codec
+from outbox.channels.webhooks import keys, rotation
+from outbox.channels.webhooks.refusals import EndpointTaken, InvalidEndpoint
 from outbox.ids import new_id
 from outbox.models import Route, WebhookEndpoint
 
 CHANNEL = "webhooks"
 
 
-class InvalidEndpoint(OutboxError):
-    """An endpoint cannot be as asked. `code` is stable."""
-
-    code = "invalid_endpoint"
-
-    def __init__(self, sentence: str, *, field: str) -> None:
-        super().__init__(sentence)
-        self.field = field
-
-
-class EndpointTaken(InvalidEndpoint):
-    """The owner has an endpoint with this URL."""
-
-    code = "endpoint_taken"
-
-
 @transaction.atomic
 def create(
-    *, owner: Any, url: str, event_types: Iterable[str], ordered: bool = False
-) -> tuple[WebhookEndpoint, str]:
+    *,
+    owner: Any,
+    url: str,
+    event_types: Iterable[str],
+    ordered: bool = False,
+    signature: keys.Version = "v1",
+    compatible: bool = False,
+) -> tuple[WebhookEndpoint, str | None]:
     """
     Add an endpoint; return it with its secret, which is shown this once.
 
-    Event types may hold wildcards ("book.*"). Raises InvalidEndpoint for an owner,
-    a URL or types that cannot be, and EndpointTaken.
+    Event types may hold wildcards ("book.*"). There is no secret to show of a `v1a`:
+    see `rotation`. Raises InvalidEndpoint for what cannot be, and EndpointTaken.
     """
+    rotation.check_version(signature, compatible=compatible)
     if not may_own(owner):
         raise InvalidEndpoint(
             "Only active staff may have endpoints: the facts name members. "
             "Ask a librarian.",
             field="owner",
         )
-    secret = keys.new("v1")
     endpoint = WebhookEndpoint(
         id=new_id(),
         owner=owner,
         url=_url(url),
         event_types=_patterns(event_types),
         ordered=ordered,
+        compatible=compatible,
     )
-    endpoint.sealed_secret = sealing.seal(secret, about=str(endpoint.id))
     _save(endpoint)
-    return endpoint, secret
+    return endpoint, rotation.add(endpoint, signature)
 
 
 @transaction.atomic
@@ -72,8 +62,13 @@ def change(
     url: str | None = None,
     event_types: Iterable[str] | None = None,
     active: bool | None = None,
+    compatible: bool | None = None,
 ) -> WebhookEndpoint:
     """Change what is given; None: as it was. Raises what `create` raises."""
+    if compatible is not None:
+        version = rotation.version_of(endpoint)
+        rotation.check_version(version, compatible=compatible)
+        endpoint.compatible = compatible
     if url is not None:
         endpoint.url = _url(url)
     if event_types is not None:
@@ -100,10 +95,11 @@ def may_own(user: Any) -> bool:
 
 def with_message(endpoint_id: str, event_id: UUID) -> Any:
     """
-    Return an endpoint with `owner_allowed`, as `may_own` tells, and the `body` to send.
+    Return an endpoint with all that an attempt needs, read together.
 
-    None if it was removed; `body` is None if there is no such message. Asked before
-    each attempt: by hand, for putting the query together would take longer than it.
+    `owner_allowed`, as `may_own` tells; `sealed`, the secrets that sign, newest first;
+    the `body` to send and its `event_type`, None if there is no such message. None if
+    the endpoint was removed. By hand: Django would take longer to put it together.
     """
     statement = _WITH_MESSAGE.format(users=get_user_model()._meta.db_table)
     found = WebhookEndpoint.objects.raw(statement, [event_id, endpoint_id])
@@ -112,15 +108,17 @@ def with_message(endpoint_id: str, event_id: UUID) -> Any:
 
 _WITH_MESSAGE = """
 SELECT e.*, o.is_active AND o.is_staff AS owner_allowed,
-    (SELECT p.body #>> '{{}}' FROM published p WHERE p.id = %s) AS body
+    ARRAY(
+        SELECT s.sealed FROM outbox_webhooksecret s
+        WHERE s.endpoint_id = e.id
+          AND (s.until IS NULL OR s.until > clock_timestamp())
+        ORDER BY s.until DESC NULLS FIRST, s.id DESC
+    ) AS sealed,
+    p.body #>> '{{}}' AS body, p.destination AS event_type
 FROM outbox_webhookendpoint e JOIN "{users}" o ON o.id = e.owner_id
+LEFT JOIN published p ON p.id = %s
 WHERE e.id = %s
 """
-
-
-def secret_of(endpoint: WebhookEndpoint) -> str:
-    """Return the secret that signs for this endpoint."""
-    return sealing.unseal(bytes(endpoint.sealed_secret), about=str(endpoint.id))
 
 
 def wanted_types(endpoint: WebhookEndpoint) -> list[str]:
