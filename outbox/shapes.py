@@ -19,7 +19,7 @@ class SignatureShown(serializers.Serializer[object]):
     `until` is when it ends, null for the current one; `public_key` checks a v1a.
     """
 
-    version = serializers.ChoiceField(choices=VERSIONS)
+    scheme = serializers.ChoiceField(choices=VERSIONS, source="version")
     public_key = Text(allow_blank=True)
     since = serializers.DateTimeField(source="created_at")
     until = serializers.DateTimeField(allow_null=True)
@@ -58,7 +58,7 @@ class NewEndpoint(Given):
         child=Text(max_length=100), allow_empty=False, max_length=PATTERNS
     )
     ordered = serializers.BooleanField(default=False)
-    signature = serializers.ChoiceField(
+    scheme = serializers.ChoiceField(
         choices=VERSIONS, default="v1", help_text="v1: HMAC-SHA256; v1a: Ed25519."
     )
     compatible = serializers.BooleanField(
@@ -69,7 +69,7 @@ class NewEndpoint(Given):
 class Rotation(Given):
     """How to replace the secret: what signs from now on, and how long the old one."""
 
-    signature = serializers.ChoiceField(
+    scheme = serializers.ChoiceField(
         choices=VERSIONS, required=False, help_text="As before, if not given."
     )
     overlap_hours = serializers.IntegerField(

@@ -137,7 +137,7 @@ class RotateSecret(ApiView):
             secret = rotation.rotate(
                 _find(request, endpoint_id, lock=True),
                 overlap=overlap,
-                version=said.get("signature"),
+                version=said.get("scheme"),
             )
             return Made(endpoint_id, secret=secret)
 

@@ -93,10 +93,10 @@ def test_readers_have_none(reader, endpoint):
 
 
 def test_a_public_key_is_shown_any_time_and_its_secret_never(librarian):
-    made = librarian.post(ENDPOINTS, GIVEN | {"signature": "v1a"}).json()
+    made = librarian.post(ENDPOINTS, GIVEN | {"scheme": "v1a"}).json()
 
     (signature,) = made["signatures"]
-    assert (signature["version"], signature["until"]) == ("v1a", None)
+    assert (signature["scheme"], signature["until"]) == ("v1a", None)
     assert signature["public_key"].startswith("whpk_")
     assert made["secret"] is None
     assert librarian.get(f"{ENDPOINTS}{made['id']}/").json()["signatures"] == [
@@ -137,7 +137,7 @@ def test_a_rotation_needs_no_body(librarian, endpoint):
         ({"overlap_hours": -1}, "min_value"),
         ({"overlap_hours": 169}, "max_value"),
         ({"overlap_hours": "soon"}, "invalid"),
-        ({"signature": "v2"}, "invalid_choice"),
+        ({"scheme": "v2"}, "invalid_choice"),
         ({"secret": "whsec_abc"}, "unknown_field"),
     ],
 )
@@ -152,15 +152,15 @@ def test_a_rotation_that_cannot_be_is_refused(librarian, endpoint, given, code):
 
 def test_what_needs_a_shared_secret_is_not_had_with_a_key_pair(librarian, endpoint):
     path = f"{ENDPOINTS}{endpoint['id']}/"
-    both = {"signature": "v1a", "compatible": True}
+    both = {"scheme": "v1a", "compatible": True}
 
     problem(librarian.post(ENDPOINTS, GIVEN | both), 400, "invalid_endpoint")
     librarian.patch(path, {"compatible": True})
     problem(
-        librarian.post(f"{path}rotate/", {"signature": "v1a"}), 400, "invalid_endpoint"
+        librarian.post(f"{path}rotate/", {"scheme": "v1a"}), 400, "invalid_endpoint"
     )
     librarian.patch(path, {"compatible": False})
-    librarian.post(f"{path}rotate/", {"signature": "v1a"})
+    librarian.post(f"{path}rotate/", {"scheme": "v1a"})
     problem(librarian.patch(path, {"compatible": True}), 400, "invalid_endpoint")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from library.catalog.books import add_book
 from library.members.models import User
-from outbox import relay, sequencer
+from outbox import codec, relay, sequencer
 from outbox.channels.webhooks import channel, endpoints
 from outbox.models import Delivery, Route, Status
 
@@ -37,13 +37,16 @@ def test_a_group_of_types_is_told(an_endpoint, now, httpserver):
     assert len(httpserver.log) == 1
 
 
+OF_BOOKS = [each for each in codec.event_types() if each.startswith("book.")]
+
+
 @pytest.mark.parametrize(
     ("patterns", "wanted"),
     [
-        (["*"], 9),
-        (["book.*"], 5),
-        (["book.borrowed", "book.*"], 5),
-        (["user.registered"], 1),
+        (["*"], [*codec.event_types()]),
+        (["book.*"], OF_BOOKS),
+        (["book.borrowed", "book.*"], OF_BOOKS),
+        (["user.registered"], ["user.registered"]),
     ],
 )
 def test_patterns_stand_for_types(owner, patterns, wanted):
@@ -51,8 +54,9 @@ def test_patterns_stand_for_types(owner, patterns, wanted):
         owner=owner, url="https://example.org/", event_types=patterns
     )
 
-    assert len(endpoints.wanted_types(made)) == wanted
-    assert Route.objects.filter(destination=str(made.id)).count() == wanted
+    assert endpoints.wanted_types(made) == wanted
+    routed = Route.objects.filter(destination=str(made.id))
+    assert set(routed.values_list("event_type", flat=True)) == set(wanted)
 
 
 @pytest.mark.parametrize("pattern", ["", "bo*", "*.created", "book.", "*" * 90 + "x"])

@@ -27,7 +27,7 @@ def create(
     url: str,
     event_types: Iterable[str],
     ordered: bool = False,
-    signature: keys.Version = "v1",
+    scheme: keys.Version = "v1",
     compatible: bool = False,
 ) -> tuple[WebhookEndpoint, str | None]:
     """
@@ -36,7 +36,7 @@ def create(
     Event types may hold wildcards ("book.*"). There is no secret to show of a `v1a`:
     see `rotation`. Raises InvalidEndpoint for what cannot be, and EndpointTaken.
     """
-    rotation.check_version(signature, compatible=compatible)
+    rotation.check_version(scheme, compatible=compatible)
     if not may_own(owner):
         raise InvalidEndpoint(
             "Only active staff may have endpoints: the facts name members. "
@@ -52,7 +52,7 @@ def create(
         compatible=compatible,
     )
     _save(endpoint)
-    return endpoint, rotation.add(endpoint, signature)
+    return endpoint, rotation.add(endpoint, scheme)
 
 
 @transaction.atomic

@@ -80,7 +80,7 @@ def check_version(version: keys.Version, *, compatible: bool) -> None:
     """Raise InvalidEndpoint for a key pair where the older scheme is wanted too."""
     if compatible and version != "v1":
         raise InvalidEndpoint(
-            "The older scheme needs a shared secret. Leave `signature` at v1, or "
+            "The older scheme needs a shared secret. Leave `scheme` at v1, or "
             "`compatible` at false.",
             field="compatible",
         )

@@ -124,7 +124,7 @@ def test_a_change_of_version_is_a_rotation(an_endpoint, told):
 
 
 def test_a_rotation_keeps_the_version_and_makes_another_key(an_endpoint):
-    endpoint, _ = an_endpoint(signature="v1a")
+    endpoint, _ = an_endpoint(scheme="v1a")
 
     rotation.rotate(endpoint)
 
@@ -250,7 +250,7 @@ def test_the_older_scheme_changes_over_when_the_overlap_is_over(an_endpoint, tol
 
 
 def test_a_key_pair_that_is_over_soon_does_not_sign_the_older_scheme(an_endpoint, told):
-    endpoint, _ = an_endpoint(signature="v1a")
+    endpoint, _ = an_endpoint(scheme="v1a")
     shared = rotation.rotate(endpoint, version="v1")
     endpoints.change(endpoint, compatible=True)
 
