@@ -35,6 +35,7 @@ CHANNEL = SimpleNamespace(
     BATCH=50,
     PER_DESTINATION=50,
     WORKERS=3,
+    GUARDED=False,
     routes=tuple,
     deliver=lambda delivery, ends: DELIVERED,
 )

@@ -9,6 +9,7 @@ from django_outbox_pattern.models import Published, Received
 from outbox.models import (
     Attempt,
     Delivery,
+    Destination,
     Event,
     Position,
     Replay,
@@ -63,6 +64,13 @@ class DeliveryWindow(Window):
     list_display = ["id", "position", "channel", "destination", "status", "attempts"]
     list_filter = ["status", "channel"]
     ordering = ["-id"]
+
+
+@admin.register(Destination)
+class DestinationWindow(Window):
+    list_display = ["channel", "destination", "failures", "failing_since", "paused"]
+    list_filter = ["channel", "paused"]
+    ordering = ["-failures", "channel", "destination"]
 
 
 @admin.register(Attempt)

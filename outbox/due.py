@@ -3,7 +3,8 @@ What is due: the one statement that finds a batch and claims it.
 
 One destination is drawn by lot, a batch of what is due there is taken, past rows that
 others hold, and a claim that was never settled gets its row among the attempts. Being
-one statement it is one round trip, and one commit that is waited for.
+one statement it is one round trip, and one commit that is waited for. What a
+destination can take is minded here as well (`health.py` says what that is).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from outbox import health
 from outbox.channels.contract import Channel
 from outbox.front import Place
 
@@ -37,6 +39,8 @@ def statement_for(
         "lease": lease,
         "worker": worker,
         "ambiguous": not channel.IN_TRANSACTION,
+        "breaks": health.FAILURES,
+        "probe": health.PROBE,
     }
     where = _EVERYWHERE if known is None else _KNOWN
     order = "DESC" if retried_first else "ASC"
@@ -70,6 +74,10 @@ places AS (
     ) AS known (destination, retried, mark)
 )"""
 
+# One that is limited, or whose breaker is open, is claimed for by one relay at a time:
+# whoever finds its row held, or `not_before` another than it was, was second, and takes
+# nothing. That makes limits exact, and of those who would probe it lets one.
+#
 # One place is drawn of those with something due and with room for another claim,
 # then its batch is taken, lanes permitting. Chance, and not the age of what is due,
 # keeps a destination with a long backlog from being served before all others. Both
@@ -90,8 +98,13 @@ _DUE = """
 """
 _CLAIM = f"""
 WITH RECURSIVE {{places}}, drawn AS MATERIALIZED (
-    SELECT t.destination, t.retried, t.mark, %(share)s - claims.held AS room
+    SELECT t.destination, t.retried, t.mark, h.not_before,
+        CASE WHEN h.failures >= %(breaks)s THEN 1
+            ELSE least(%(share)s - claims.held, {health.TOKENS}) END AS room,
+        CASE WHEN {health.IS_GUARDED} THEN h.id END AS guard
     FROM places t
+    LEFT JOIN outbox_destination h
+        ON h.channel = %(channel)s AND h.destination = t.destination
     CROSS JOIN LATERAL (
         SELECT count(*) AS held, count(DISTINCT d.worker) AS workers
         FROM outbox_delivery d
@@ -100,12 +113,21 @@ WITH RECURSIVE {{places}}, drawn AS MATERIALIZED (
           AND d.worker <> '' AND d.due_at > statement_timestamp()
     ) claims
     CROSS JOIN LATERAL (SELECT {_DUE} LIMIT 1) something
-    WHERE claims.held < %(share)s AND claims.workers < %(workers)s
+    WHERE claims.held < %(share)s
+      AND claims.workers < least(%(workers)s, h.at_once)
+      AND h.paused IS NOT TRUE
+      AND (h.not_before IS NULL OR h.not_before <= statement_timestamp())
     ORDER BY t.retried {{order}}, claims.held, random()
     LIMIT 1
+), guard AS MATERIALIZED (
+    SELECT h.id FROM outbox_destination h JOIN drawn t ON t.guard = h.id
+    WHERE h.not_before IS NOT DISTINCT FROM t.not_before
+    FOR UPDATE OF h SKIP LOCKED
 ), due AS MATERIALIZED (
     SELECT d.*, t.retried, t.room
-    FROM drawn t
+    FROM (
+        SELECT * FROM drawn WHERE guard IS NULL OR EXISTS (SELECT FROM guard)
+    ) t
     CROSS JOIN LATERAL (
         SELECT d.id, d.worker, d.due_at
         {_DUE} LIMIT least(%(batch)s, t.room)
@@ -129,6 +151,10 @@ WITH RECURSIVE {{places}}, drawn AS MATERIALIZED (
         (delivery_id, claim, outcome, ambiguous, answer, worker)
     SELECT id, claim - 1, 'lost', %(ambiguous)s, '', lost_by
     FROM taken WHERE lost_by <> ''
+), paced AS (
+    UPDATE outbox_destination h SET not_before = {health.AFTER_A_CLAIM}
+    FROM guard, (SELECT count(*) AS claims FROM taken) n
+    WHERE h.id = guard.id AND n.claims > 0
 )
 SELECT t.*, cause.correlation_id, cause.traceparent
 FROM taken t

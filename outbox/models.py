@@ -1,5 +1,8 @@
 """
-The tables of the log and the relay; those of the endpoints in `webhook_models.py`.
+The tables of the log and the relay.
+
+Those of the endpoints stand in `webhook_models.py`, that of what guards them in
+`destinations.py`.
 
 The outbox row itself is `django_outbox_pattern.models.Published`, one per
 event, with the event's id as its own.
@@ -13,6 +16,7 @@ from django.db import models
 from django.db.models.functions import Least
 
 from outbox.columns import CurrentTransaction, Now, TransactionIdField
+from outbox.destinations import Destination
 from outbox.ids import new_id
 from outbox.webhook_models import WebhookEndpoint, WebhookSecret
 
@@ -20,6 +24,7 @@ __all__ = [
     "Attempt",
     "Command",
     "Delivery",
+    "Destination",
     "Event",
     "Position",
     "Replay",

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
-from outbox import schedule
+from outbox import health, schedule
 from outbox.channels.contract import Channel, Outcome
 from outbox.errors import Fenced, UnknownEventType
 from outbox.models import Attempt, Delivery, Status
@@ -82,13 +82,14 @@ def conclude(
         "answer": outcome.answer,
         "worker": delivery.worker,
     }
+    minded, more = health.after(outcome, delivery) if channel.GUARDED else ("", {})
     with connection.cursor() as cursor:
-        cursor.execute(_CONCLUDE, values)
+        cursor.execute(_CONCLUDE.format(minded=minded), values | more)
         if not cursor.rowcount:
             raise Fenced(outcome.name)
 
 
-# Both rows or none. What is due again may be sent again: `sending_at` goes.
+# All of it or nothing. What is due again may be sent again: `sending_at` goes.
 _CONCLUDE = """
 WITH mine AS (
     UPDATE outbox_delivery SET
@@ -102,7 +103,7 @@ WITH mine AS (
         finished_at = CASE WHEN %(pending)s THEN NULL ELSE clock_timestamp() END
     WHERE id = %(id)s AND claim = %(claim)s AND status = 'pending'
     RETURNING id
-)
+){minded}
 INSERT INTO outbox_attempt (delivery_id, claim, seconds, outcome, ambiguous,
     http_status, answer, worker)
 SELECT id, %(claim)s, %(seconds)s, %(outcome)s, %(ambiguous)s,

@@ -211,14 +211,19 @@ def _rows(query: str) -> list[tuple[Any, ...]]:
 
 
 # A delivery that waits in its lane for an earlier one cannot be claimed: it is not
-# late, however long the earlier one waits for its next attempt.
+# late, however long the earlier one waits for its next attempt. Nor can one whose
+# destination is paused, fails, or has had as much as it takes for now.
 _OF_PENDING = ("pending", "due", "retried", "oldest", "late", "error")
 CLAIMABLE = """
 (d.due_at <= clock_timestamp() AND (d.lane IS NULL OR NOT EXISTS (
     SELECT FROM outbox_delivery earlier
     WHERE earlier.channel = d.channel AND earlier.status = 'pending'
       AND earlier.destination = d.destination
-      AND earlier.lane = d.lane AND earlier.position < d.position)))
+      AND earlier.lane = d.lane AND earlier.position < d.position))
+AND NOT EXISTS (
+    SELECT FROM outbox_destination h
+    WHERE h.channel = d.channel AND h.destination = d.destination
+      AND (h.paused OR h.not_before > clock_timestamp())))
 """
 _PENDING = f"""
 SELECT channel, destination, count(*),

@@ -73,6 +73,10 @@ class Channel(Protocol):
     """Workers that may hold claims on one destination at a time: one that never
     answers costs so many of them and no more. As exact as PER_DESTINATION."""
 
+    GUARDED: bool
+    """Whether its destinations fail one by one: then each has its own breaker, and
+    limits (see `health.py`)."""
+
     def routes(self) -> Iterable[RouteTo]:
         """Return every destination there is, for the table of routes."""
 

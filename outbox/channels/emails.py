@@ -34,6 +34,7 @@ IN_TRANSACTION = False
 BATCH = 10
 PER_DESTINATION = 20
 WORKERS = 3
+GUARDED = False
 
 # Nothing to raise an alarm about: nobody is there who could get the letter, or who
 # would miss it.

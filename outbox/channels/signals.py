@@ -31,6 +31,7 @@ IN_TRANSACTION = True
 BATCH = 50
 PER_DESTINATION = 50
 WORKERS = 3
+GUARDED = False
 
 Receiver = Callable[..., Any]
 Concerned = Callable[[Any], Mapping[str, Any]]

@@ -215,6 +215,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Destination',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(max_length=20)),
+                ('destination', models.CharField(max_length=200)),
+                ('paused', models.BooleanField(db_default=False)),
+                ('per_second', models.FloatField(null=True)),
+                ('at_once', models.PositiveSmallIntegerField(null=True)),
+                ('not_before', models.DateTimeField(null=True)),
+                ('failures', models.PositiveIntegerField(db_default=0)),
+                ('failing_since', models.DateTimeField(null=True)),
+                ('failed_at', models.DateTimeField(null=True)),
+                ('warned_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('channel', 'destination'), name='outbox_destination_once'), models.CheckConstraint(condition=models.Q(('per_second__gt', 0), ('at_once__gt', 0)), name='outbox_destination_moves'), models.CheckConstraint(condition=models.Q(models.Q(('failing_since__isnull', True), ('failures', 0)), models.Q(('failing_since__isnull', False), ('failures__gt', 0)), _connector='OR'), name='outbox_destination_failing')],
+            },
+        ),
+        migrations.CreateModel(
             name='WebhookEndpoint',
             fields=[
                 ('id', models.UUIDField(default=outbox.ids.new_id, editable=False, primary_key=True, serialize=False)),

@@ -140,6 +140,7 @@ class RelayMachine(RuleBasedStateMachine):
             BATCH=BATCH,
             PER_DESTINATION=SHARE,
             WORKERS=SHARE,
+            GUARDED=False,
             deliver=self.deliver,
         )
         for ordered, stream in owed:

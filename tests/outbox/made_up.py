@@ -41,6 +41,7 @@ def a_channel(deliver=lambda delivery: DELIVERED, **more):
             "BATCH": 10,
             "PER_DESTINATION": 5,
             "WORKERS": 5,
+            "GUARDED": False,
             "deliver": noting,
             "asked": asked,
             "routes": lambda: (),

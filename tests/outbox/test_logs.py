@@ -105,6 +105,7 @@ def attempt(outcome=DELIVERED, deliver=None):
         RETRIES = (1, 10)
         IN_TRANSACTION = False
         BATCH = PER_DESTINATION = WORKERS = 5
+        GUARDED = False
 
     Channel.deliver = staticmethod(deliver or (lambda delivery, ends: outcome))
     relay.deliver_batch(Channel)

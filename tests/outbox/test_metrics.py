@@ -165,6 +165,7 @@ def a_channel(deliver=lambda delivery, ends: DELIVERED, **more):
             "BATCH": 10,
             "PER_DESTINATION": 5,
             "WORKERS": 5,
+            "GUARDED": False,
             "deliver": deliver,
             **more,
         }

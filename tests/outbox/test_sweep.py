@@ -27,6 +27,7 @@ def a_sweep(committed_db, monkeypatch, settings):
             BATCH=10,
             PER_DESTINATION=10,
             WORKERS=10,
+            GUARDED=False,
             deliver=lambda delivery, ends: deliver(delivery),
         )
         settings.OUTBOX = {**settings.OUTBOX, "FOLLOWERS": list(followers)}

@@ -26,6 +26,7 @@ IN_TRANSACTION = False
 BATCH = 5
 PER_DESTINATION = 10
 WORKERS = 3
+GUARDED = True
 
 
 def routes() -> Iterable[RouteTo]:

@@ -15,7 +15,7 @@ from outbox import codec
 from outbox.channels.webhooks import keys, rotation
 from outbox.channels.webhooks.refusals import EndpointTaken, InvalidEndpoint
 from outbox.ids import new_id
-from outbox.models import Route, WebhookEndpoint
+from outbox.models import Destination, Route, WebhookEndpoint
 
 CHANNEL = "webhooks"
 
@@ -52,6 +52,7 @@ def create(
         compatible=compatible,
     )
     _save(endpoint)
+    Destination.objects.create(channel=CHANNEL, destination=str(endpoint.id))
     return endpoint, rotation.add(endpoint, scheme)
 
 
@@ -85,6 +86,7 @@ def remove(endpoint: WebhookEndpoint) -> None:
     Route.objects.filter(channel=CHANNEL, destination=str(endpoint.id)).update(
         active=False
     )
+    Destination.objects.filter(channel=CHANNEL, destination=str(endpoint.id)).delete()
     endpoint.delete()
 
 
