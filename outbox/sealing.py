@@ -19,12 +19,30 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.db import models
 
 from outbox.errors import BrokenSeal, UnknownSealingKey
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
 ID_BYTES = 4  # of the id of the key that is made from SECRET_KEY
+
+
+class Sealed(models.Model):
+    """Base of the tables with a secret; what is resealed is found by it."""
+
+    sealed = models.BinaryField()
+
+    class Meta:
+        abstract = True
+
+    def about(self) -> str:
+        """Return what the secret is about; it never changes."""
+        raise NotImplementedError
+
+    def opened(self) -> str:
+        """Return the secret; raises CannotUnseal."""
+        return unseal(bytes(self.sealed), about=self.about())
 
 
 def seal(secret: str, *, about: str) -> bytes:

@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "replay": "start anew what has died, by time and kind",
     "prune": "remove what ended long ago",
     "audit": "prove that everything owed is accounted for",
+    "reseal": "seal the secrets at rest anew, under the newest key",
 }
 
 
@@ -54,6 +55,9 @@ def declare(parser: CommandParser) -> None:
         "--repair",
         action="store_true",
         help="make the outbox rows of forgotten events again",
+    )
+    of["reseal"].add_argument(
+        "--dry-run", action="store_true", help="count, and leave everything as it is"
     )
 
 

@@ -8,6 +8,7 @@ from django.db import models
 
 from outbox.columns import Now
 from outbox.ids import new_id
+from outbox.sealing import Sealed
 
 
 class WebhookEndpoint(models.Model):
@@ -40,7 +41,7 @@ class WebhookEndpoint(models.Model):
         return f"{self.url} ({', '.join(self.event_types)})"
 
 
-class WebhookSecret(models.Model):
+class WebhookSecret(Sealed):
     """
     What signs for an endpoint: `sealed` opens only for the endpoint it was made for.
 
@@ -52,7 +53,6 @@ class WebhookSecret(models.Model):
     )
     version = models.CharField(max_length=3)
     public_key = models.CharField(max_length=60, blank=True, default="")
-    sealed = models.BinaryField()
     created_at = models.DateTimeField(db_default=Now())
     until = models.DateTimeField(null=True)
 
@@ -74,3 +74,7 @@ class WebhookSecret(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} of {self.endpoint_id}"
+
+    def about(self) -> str:
+        """Return the endpoint: at another one, this secret does not open."""
+        return str(self.endpoint_id)

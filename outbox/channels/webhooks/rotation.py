@@ -31,12 +31,9 @@ def add(endpoint: WebhookEndpoint, version: keys.Version) -> str | None:
     """Give an endpoint a secret; return it if its receiver needs it, as for v1."""
     secret = keys.new(version)
     public = keys.public_of(secret)
-    WebhookSecret.objects.create(
-        endpoint=endpoint,
-        version=version,
-        public_key=public,
-        sealed=sealing.seal(secret, about=str(endpoint.id)),
-    )
+    row = WebhookSecret(endpoint=endpoint, version=version, public_key=public)
+    row.sealed = sealing.seal(secret, about=row.about())
+    row.save()
     return None if public else secret
 
 
@@ -99,12 +96,11 @@ def newest_first() -> QuerySet[WebhookSecret]:
 
 
 def secrets_of(endpoint: WebhookEndpoint) -> list[str]:
-    """Return the secrets that sign for an endpoint; raises what `opened` does."""
-    found = newest_first().filter(endpoint=endpoint)
-    return opened(endpoint.id, found.values_list("sealed", flat=True))
+    """Return the secrets that sign for an endpoint; raises CannotUnseal."""
+    return [each.opened() for each in newest_first().filter(endpoint=endpoint)]
 
 
-def opened(endpoint_id: UUID, sealed: Iterable[bytes | memoryview]) -> list[str]:
+def opened(endpoint_id: UUID, sealed: Iterable[bytes]) -> list[str]:
     """Return an endpoint's sealed secrets opened; raises outbox.errors.CannotUnseal."""
     return [sealing.unseal(bytes(each), about=str(endpoint_id)) for each in sealed]
 

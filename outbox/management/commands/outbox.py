@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from django.db.models import Q
 
-from outbox import audit, console, replays, retention, standing, subcommands
+from outbox import audit, console, replays, resealing, retention, standing, subcommands
 from outbox.models import Replay
 
 
@@ -175,6 +175,26 @@ class Command(BaseCommand):
             )
         if not self._json:
             self.stdout.write(f"all {len(audit.CHECKS)} checks passed")
+
+    def _reseal(self, options: dict[str, Any]) -> None:
+        dry_run = options["dry_run"]
+        with console.progress("reseal") as advance:
+            found = resealing.reseal(dry_run=dry_run, progress=advance)
+        if self._json:
+            self.stdout.write(console.as_json({**asdict(found), "dry_run": dry_run}))
+        else:
+            done = "would be" if dry_run else "were"
+            for key, count in found.resealed.items():
+                self.stdout.write(f"{count:,} {done} sealed anew, from {key!r}")
+            self.stdout.write(f"{found.already:,} are under {found.key!r} already")
+        if found.unopened:
+            keys = ", ".join(
+                f"{count:,} of {key!r}" for key, count in found.unopened.items()
+            )
+            raise CommandError(
+                f"Some do not open: {keys}. If that key is not here, put it back into "
+                "SEALING_KEYS (or SECRET_KEY); if it is, rotate what it sealed."
+            )
 
     def _answer(self, answers: Sequence[replays.Answer]) -> None:
         for each in answers:

@@ -182,7 +182,7 @@ def test_a_secret_is_opened_only_for_its_own_endpoint(an_endpoint, told):
     stolen = endpoints.create(
         owner=endpoint.owner, url="https://example.org/", event_types=["copy.*"]
     )[0].secrets.get()
-    endpoint.secrets.update(sealed=stolen.sealed)
+    endpoint.secrets.update(sealed=bytes(stolen.sealed))
 
     _tell_in_vain(told)
 
