@@ -57,7 +57,8 @@ lock: ## Write the requirement locks anew from pyproject.toml
 	$(PYTHON) -m venv .lock-env
 	.lock-env/bin/pip install --quiet uv
 	$(LOCK) --output-file requirements.txt
-	$(LOCK) --output-file requirements-dev.txt --extra dev --constraints requirements.txt
+	$(LOCK) --output-file requirements-dev.txt --extra dev --extra bench \
+		--constraints requirements.txt
 
 clean: ## Remove the environment and all caches (the kept data stays)
 	rm -rf $(VENV) .lock-env .mypy_cache .pytest_cache .ruff_cache \

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -31,7 +32,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One thing measured: the figure, what it stands beside, and what it must be."""
+    """
+    One thing measured: the figure, what it stands beside, and what it must be.
+
+    `reach` is what we would like beyond that; None where nobody said, or where
+    it was not looked at.
+    """
 
     what: str
     figure: Figure
@@ -39,6 +45,61 @@ class Row:
     ratio: Figure | None = None
     must: str = ""
     holds: bool = True
+    reach: str = ""
+    reaches: bool | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Return the row in one word."""
+        if not self.holds:
+            return "FAILS"
+        return "reaches" if self.reaches else "holds" if self.must else "-"
+
+
+def row(
+    what: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    *,
+    beside: str,
+    must: float | None = None,
+    reach: float | None = None,
+    at_least: float = 0.0,
+    unit: str = "/s",
+) -> Row:
+    """
+    Return a row of rates: ours by theirs must be so many times, or more.
+
+    `at_least` is what our own median must be, too.
+    """
+    ratio, figure = ratios(ours, theirs), Figure.of(ours, unit)
+    wanted = [f">= {must}x"] if must else []
+    wanted += [f">= {at_least:,.0f}{unit}"] if at_least else []
+    return Row(
+        what=what,
+        figure=figure,
+        beside=f"{beside}: {Figure.of(theirs, unit)}",
+        ratio=ratio,
+        must=", ".join(wanted),
+        holds=ratio.median >= (must or 0) and figure.median >= at_least,
+        reach=f">= {reach}x" if reach else "",
+        reaches=ratio.median >= reach if reach else None,
+    )
+
+
+def round_by_round(
+    rounds: int, measures: Mapping[str, Callable[[], float]]
+) -> dict[str, list[float]]:
+    """
+    Measure all of them in every round, in an order drawn by lot.
+
+    So a noisy moment of the machine meets one as well as another.
+    """
+    found: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(rounds):
+        for name in random.sample(list(measures), len(measures)):
+            found[name].append(measures[name]())
+    return found
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

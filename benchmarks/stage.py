@@ -19,6 +19,7 @@ from config import embedded, machine
 from config.processes import Child, Supervisor
 
 PATIENCE = 60.0
+OURS, PEERS = "config.settings", "benchmarks.peers.settings"
 
 
 @contextlib.contextmanager
@@ -27,13 +28,13 @@ def database() -> Iterator[None]:
     with embedded.throwaway(durable=True) as server:
         os.environ.update(
             DATABASE_URL=server.url,
-            DJANGO_SETTINGS_MODULE="config.settings",
+            DJANGO_SETTINGS_MODULE=PEERS,
             SECRET_KEY=secrets.token_urlsafe(50),
             PLAIN_HTTP_WEBHOOKS="true",
             LOG_LEVEL="ERROR",
         )
         django.setup()
-        call_command("migrate", interactive=False, verbosity=0)
+        call_command("migrate", run_syncdb=True, interactive=False, verbosity=0)
         yield
 
 
@@ -61,10 +62,24 @@ def relays(
 
 
 def _relay(number: int, log: Path, environment: dict[str, str]) -> Child:
-    child = machine.relay(number, machine.environment(**environment))
+    ours = {"DJANGO_SETTINGS_MODULE": OURS, **environment}
+    child = machine.relay(number, machine.environment(**ours))
     child.log = log
     child.say = lambda line: None
     return child
+
+
+@contextlib.contextmanager
+def peer(*command: str) -> Iterator[None]:
+    """Run a command of a peer's for a while, as its documentation says."""
+    child = machine.command(*command, env=machine.environment())
+    child.log, child.say = Path(os.devnull), lambda line: None
+    supervisor = Supervisor(say=lambda line: None)
+    supervisor.add(child)
+    try:
+        yield
+    finally:
+        supervisor.stop([child])
 
 
 def _wait_for(log: Path, count: int) -> None:
