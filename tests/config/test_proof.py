@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from config.demo.errors import DemoFailed
-from config.proof import brokers, demos, latency, machines, main_job, registry
+from config.proof import brokers, demos, latency, machines, main_job, registry, webhooks
 from config.proof.claims import Claim, Finding
 from config.proof.latency import Times
 from config.proof.running import Ran, run
@@ -150,6 +150,21 @@ def test_fewer_examples_than_asked_prove_less():
     finding = machines.finding([enough, fewer])
 
     assert finding == Finding("1999 of 2000 examples: 1 passed; 1 passed", False)
+
+
+@pytest.mark.parametrize(
+    ("said", "holds"),
+    [
+        ("urls=100000 connections=9 forbidden=0", True),
+        ("urls=100000 connections=9 forbidden=1", False),
+        ("urls=99999 connections=9 forbidden=0", False),
+        ("urls=100000 connections=0 forbidden=0", False),
+        ("1 error", False),
+    ],
+)
+def test_the_guard_holds_when_only_public_addresses_were_reached(said, holds):
+    assert webhooks.guarded(Ran(True, [said])).holds is holds
+    assert not webhooks.guarded(Ran(False, [said])).holds
 
 
 def test_without_pytest_the_claim_says_what_is_missing(monkeypatch):

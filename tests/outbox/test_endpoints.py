@@ -76,6 +76,14 @@ def test_who_may_no_longer_make_an_endpoint_hears_no_more_from_one(
     assert list(channel.routes()) == []
 
 
+@pytest.mark.parametrize("port", ["25", "6379", "0", "1023", "65536"])
+def test_an_endpoint_is_at_a_port_of_web_servers(owner, port):
+    with pytest.raises(endpoints.InvalidEndpoint, match="port of web servers"):
+        endpoints.create(
+            owner=owner, url=f"https://example.org:{port}/", event_types=["*"]
+        )
+
+
 def test_only_staff_may_have_an_endpoint(db):
     with pytest.raises(endpoints.InvalidEndpoint, match="Only active staff"):
         endpoints.create(

@@ -12,26 +12,20 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from urllib.parse import SplitResult
 
 from outbox.channels.webhooks.answers import Outcome
+from outbox.channels.webhooks.public import Address, is_public, is_web_port
 
 ADDRESSES_TRIED = 4  # of one name, in one attempt
 LOOKUPS = 16  # names being resolved at a time, in this process
-
-Address = IPv4Address | IPv6Address
 
 
 def system_addresses(host: str, port: int) -> list[str]:
     """Resolve as the machine does. Blocks; raises OSError or UnicodeError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def is_public(address: Address) -> bool:
-    """Tell whether an address is public, as far as the standard library knows."""
-    return address.is_global and not address.is_multicast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +35,20 @@ class AddressPolicy:
 
     `resolve` gives a name's addresses, `allows` judges each of them (IPv4
     mapped into IPv6 comes unwrapped); one that is forbidden forbids the name.
+    `allows_port` judges the port, also one that the URL leaves to its scheme.
     """
 
     allow_http: bool = False
     resolve: Callable[[str, int], Sequence[str]] = system_addresses
     allows: Callable[[Address], bool] = is_public
+    allows_port: Callable[[int], bool] = is_web_port
 
 
 PUBLIC = AddressPolicy()
-ANYWHERE = AddressPolicy(allow_http=True, allows=lambda address: True)
-"""For development: plain http, and this machine too."""
+ANYWHERE = AddressPolicy(
+    allow_http=True, allows=lambda address: True, allows_port=lambda port: True
+)
+"""For development: plain http, this machine too, and whatever port."""
 
 
 class Refused(Exception):
@@ -61,11 +59,18 @@ class Refused(Exception):
         self.outcome = outcome
 
 
+def port_of(parts: SplitResult) -> int:
+    """Return the port of a URL, or that of its scheme; raise ValueError for none."""
+    if parts.port is None:
+        return 443 if parts.scheme == "https" else 80
+    return parts.port
+
+
 def vetted(
     parts: SplitResult, policy: AddressPolicy, left: Callable[[], float]
 ) -> list[Address]:
     """Return the addresses of a URL's host, when every one of them is allowed."""
-    host, port = parts.hostname or "", parts.port or (80, 443)[parts.scheme == "https"]
+    host, port = parts.hostname or "", port_of(parts)
     try:
         found = _literal(host) or _in_bounded_thread(
             lambda: policy.resolve(host, port), left

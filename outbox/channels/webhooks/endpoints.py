@@ -13,6 +13,8 @@ from django.db import IntegrityError, transaction
 
 from outbox import codec
 from outbox.channels.webhooks import keys, rotation
+from outbox.channels.webhooks.addresses import port_of
+from outbox.channels.webhooks.public import is_web_port
 from outbox.channels.webhooks.refusals import EndpointTaken, InvalidEndpoint
 from outbox.ids import new_id
 from outbox.models import Destination, Route, WebhookEndpoint
@@ -163,12 +165,14 @@ def _url(given: str) -> str:
         parts = urlsplit(given)
         sound = parts.scheme in allowed and bool(parts.hostname)
         sound = sound and parts.port != 0 and not (parts.username or parts.password)
+        sound = sound and (settings.OUTBOX["PLAIN_HTTP"] or is_web_port(port_of(parts)))
     except ValueError:
         sound = False
     if not sound or len(given) > 500 or not given.isascii():
         raise InvalidEndpoint(
             f"A webhook needs an absolute URL ({' or '.join(allowed)}) with a host, "
-            "without a user name, of at most 500 characters.",
+            "without a user name, at a port of web servers (443, or one from 1024), of "
+            "at most 500 characters.",
             field="url",
         )
     return given

@@ -23,14 +23,15 @@ import requests
 from outbox.channels.webhooks import answers
 from outbox.channels.webhooks.addresses import (
     PUBLIC,
-    Address,
     AddressPolicy,
     Refused,
+    port_of,
     vetted,
 )
 from outbox.channels.webhooks.answers import Answer
 from outbox.channels.webhooks.attempts import Attempt
 from outbox.channels.webhooks.connections import Session, Sessions
+from outbox.channels.webhooks.public import Address
 
 DEFAULT_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "webhooks/1"}
 
@@ -107,12 +108,15 @@ def _prepared(
     try:
         prepared = request.prepare()
         parts = urlsplit(prepared.url or "")
+        port = port_of(parts)
     except ValueError as fault:
         raise Refused("blocked_url", f"This is not a URL: {fault}") from fault
     if not parts.hostname or "@" in parts.netloc:
         raise Refused("blocked_url", "The URL needs a host, and no user name.")
     if parts.scheme != "https" and not (parts.scheme == "http" and policy.allow_http):
         raise Refused("blocked_url", "The URL has to start with https://.")
+    if not policy.allows_port(port):
+        raise Refused("blocked_url", f"Port {port} is not one that web servers are at.")
     prepared.headers["Host"] = parts.netloc
     return prepared, parts
 

@@ -1,0 +1,58 @@
+"""The claims about webhooks: where they go, and what a hostile receiver can cost."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import secrets
+import sys
+
+from config.proof.claims import Claim, Finding
+from config.proof.running import Ran, environment, run
+
+URLS = 100_000
+LONGEST = 1800.0  # seconds
+
+GUARD = (
+    "tests/outbox/webhooks/test_public.py::"
+    "test_no_made_up_url_reaches_a_forbidden_address"
+)
+
+_REACHED = re.compile(r"urls=(\d+) connections=(\d+) forbidden=(\d+)")  # it says so
+
+
+def no_forbidden_address_is_reached() -> Finding:
+    """Run the test of the made-up URLs with many of them."""
+    ran = _tests(GUARD, GUARD_URLS=str(URLS), GUARD_SEED=secrets.token_hex(4))
+    return guarded(ran)
+
+
+def guarded(ran: Ran) -> Finding:
+    """Return what came of the made-up URLs: some were public, and went through."""
+    found = _REACHED.search(ran.text)
+    if found is None:
+        return Finding(ran.last_line, False)
+    urls, connections, forbidden = map(int, found.groups())
+    figure = f"{forbidden} forbidden addresses reached over {urls:,} URLs"
+    plain = f"{connections:,} connections to public ones"
+    holds = ran.well and urls >= URLS and connections > 0 and forbidden == 0
+    return Finding(f"{figure} ({plain})", holds)
+
+
+def _tests(*tests: str, **values: str) -> Ran:
+    """Run tests that print what they have found."""
+    if importlib.util.find_spec("pytest") is None:
+        return Ran(
+            False,
+            ["pytest is missing: `make proof` brings the development environment"],
+        )
+    options = ["-q", "-s", "-n0", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    argv = [sys.executable, "-m", "pytest", *options, *tests]
+    return run(argv, env=environment(**values), seconds=LONGEST)
+
+
+CLAIMS = (
+    Claim(
+        "no URL leads a webhook to a forbidden address", no_forbidden_address_is_reached
+    ),
+)
