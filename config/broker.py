@@ -29,7 +29,7 @@ from redis.retry import Retry
 Parameters = Callable[[], dict[str, Any]]
 
 PATIENCE = 1.0  # seconds to wait for a connection
-POLL = 5  # milliseconds between two questions to Redis
+POLL = 5  # milliseconds to rest at most after listening to Redis in vain
 LISTEN = 0.5  # seconds for which one question waits there; within PATIENCE
 MOST_RINGS = 16  # kept of one bell that nobody hears
 LONGEST_ACTOR = 600_000  # milliseconds; every attempt has its own, smaller deadline
@@ -134,7 +134,7 @@ class PromptRedis(RedisBroker):
     Redis as broker, with a bell for each queue.
 
     Dramatiq's consumers ask, and sleep in between; these wait for the bell that is
-    rung with each message. A bell that nobody hears costs a moment and no message.
+    rung with each new message. What is put back without it is found by the next fetch.
     """
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = POLL) -> Any:
@@ -151,9 +151,15 @@ class PromptRedis(RedisBroker):
     def do_fetch(self, queue_name: str, prefetch: int) -> list[bytes]:
         fetch = self._do("fetch")
         found: list[bytes] = fetch(queue_name, prefetch)
-        if not found and self.client.blpop([self._bell(queue_name)], timeout=LISTEN):
+        if not found and self._rings(queue_name):
             found = fetch(queue_name, prefetch)
         return found
+
+    def _rings(self, queue_name: str) -> bool:
+        try:
+            return bool(self.client.blpop([self._bell(queue_name)], timeout=LISTEN))
+        except redis.TimeoutError:  # one that is really away fails the next fetch
+            return False
 
     def _do(self, command: str) -> Any:
         return super().__getattr__(f"do_{command}")  # type: ignore[no-untyped-call]

@@ -110,7 +110,7 @@ def _move(here: Front, claimed: Sequence[Any], batch: int) -> None:
             [each.was_due_at for each in claimed],
             full=one.found >= min(batch, one.room),
             ordered=any(each.lane for each in claimed),
-            now=one.due_at - LEASE,
+            now=one.asked_at,
         )
 
 
@@ -148,18 +148,20 @@ def attempts_allowed(channel: Channel) -> int:
 
 
 def _ended(channel: Channel, delivery: Delivery) -> bool:
-    """End what must not be attempted again; tell whether it was."""
+    """End what must not be attempted again; tell whether it is such a one."""
     if delivery.sending_at is not None:
         status, error = Status.UNKNOWN, DOUBTFUL
     elif delivery.attempts > attempts_allowed(channel):
         status, error = Status.DEAD, SPENT
     else:
         return False
-    # Uncharged: under this claim nothing is tried.
-    return settle(
+    # Uncharged: under this claim nothing is tried, nor was under one before it whose
+    # holder died right here. Fenced, it is somebody else's to end.
+    settle(
         delivery,
-        attempts=F("attempts") - 1,
+        attempts=min(delivery.attempts - 1, attempts_allowed(channel)),
         status=status,
         error=error,
         finished_at=Now(),
     )
+    return True

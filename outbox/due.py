@@ -145,6 +145,7 @@ WITH RECURSIVE {{places}}, drawn AS MATERIALIZED (
     WHERE d.id = due.id
       AND (NOT EXISTS (SELECT FROM alone) OR d.id = (SELECT id FROM alone))
     RETURNING d.*, due.worker AS lost_by, due.due_at AS was_due_at,
+        statement_timestamp() AS asked_at,
         due.retried, due.room, (SELECT count(*) FROM due) AS found
 ), lost AS (
     INSERT INTO outbox_attempt

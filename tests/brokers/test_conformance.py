@@ -91,22 +91,36 @@ def test_a_nudge_wakes_a_worker(a_broker, a_worker):
 
 def test_a_consumer_of_redis_hears_the_bell(committed_db, monkeypatch):
     monkeypatch.setattr(broker, "PATIENCE", PATIENCE)
-    monkeypatch.setattr(broker, "LISTEN", PATIENCE)
+    monkeypatch.setattr(broker, "LISTEN", PATIENCE / 2)
     made = broker.make_broker(url_of("redis", committed_db))
     actor, found = an_actor(made, lambda: None), []
     bell = f"{made.namespace}:{actor.queue_name}.bell"
     waiting = threading.Thread(
-        target=lambda: found.extend(made.do_fetch(actor.queue_name, 1))
+        target=lambda: found.extend(made.do_fetch(actor.queue_name, 1)), daemon=True
     )
     waiting.start()
-    while not any(each["cmd"] == "blpop" for each in made.client.client_list()):
+    while waiting.is_alive() and not listening(made):
         pass
 
     actor.send()
-    waiting.join(PATIENCE / 2)
+    waiting.join(PATIENCE / 4)
 
     assert len(found) == 1
     assert not made.client.exists(bell)
+    made.close()
+
+
+def listening(made):
+    return any(each["cmd"] == "blpop" for each in made.client.client_list())
+
+
+def test_a_redis_that_pauses_is_not_taken_for_dead(committed_db, monkeypatch):
+    monkeypatch.setattr(broker, "LISTEN", PATIENCE)
+    made = broker.make_broker(f"{url_of('redis', committed_db)}?socket_timeout=0.1")
+    actor = an_actor(made, lambda: None)
+
+    assert made.do_fetch(actor.queue_name, 1) == []
+
     made.close()
 
 

@@ -167,6 +167,41 @@ def test_what_never_comes_back_with_an_outcome_is_dead_in_the_end(db):
     assert Attempt.objects.filter(outcome="lost").count() == 3
 
 
+def test_who_dies_before_ending_what_is_spent_charges_it_no_further(db, monkeypatch):
+    owed, channel = owe(), a_channel()
+    for _ in range(3):
+        assert len(relay.claim(channel)) == 1
+        make_due()
+
+    def dies(*args):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(claims, "_ended", dies)
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                relay.claim(channel)
+            make_due()
+    assert relay.claim(channel) == []
+
+    owed.refresh_from_db()
+    assert owed.status == Status.DEAD
+    assert owed.attempts == claims.attempts_allowed(channel)
+
+
+def test_what_is_spent_is_not_attempted_though_another_ends_it(db, monkeypatch):
+    owed, channel = owe(attempts=3), a_channel()
+    settle = claims.settle
+
+    def overtaken(delivery, **outcome):
+        Delivery.objects.filter(id=owed.id).update(claim=7)
+        return settle(delivery, **outcome)
+
+    monkeypatch.setattr(claims, "settle", overtaken)
+
+    assert relay.claim(channel) == []
+
+
 def test_a_batch_is_for_one_destination(db):
     for number in range(12):
         owe(f"d{number % 3}")

@@ -65,10 +65,11 @@ def test_a_pattern_that_stands_for_nothing_is_refused(owner, pattern):
         endpoints.create(owner=owner, url="https://example.org/", event_types=[pattern])
 
 
+@pytest.mark.parametrize("lost", ["is_staff", "is_active"])
 def test_who_may_no_longer_make_an_endpoint_hears_no_more_from_one(
-    an_endpoint, owner, now, httpserver
+    an_endpoint, owner, now, httpserver, lost
 ):
-    owner.is_staff = False
+    setattr(owner, lost, False)
     owner.save()
 
     assert tell(now).error.startswith("owner_not_allowed")

@@ -117,6 +117,23 @@ def test_a_claim_reads_no_more_of_a_backlog_than_it_takes(committed_db, known):
     assert pages_read(a_channel(BATCH=5), known) < 200
 
 
+def test_what_became_due_during_a_slow_claim_is_not_left_behind(
+    committed_db, monkeypatch
+):
+    monkeypatch.setattr(front, "MARGIN", timedelta(0))
+    slow = "CROSS JOIN (SELECT pg_sleep(0.1)) AS slow WHERE destination"
+    looking = due._EVERYWHERE.replace("WHERE destination", slow)
+    monkeypatch.setattr(due, "_EVERYWHERE", looking)
+    channel = a_channel()
+    owe()
+    owe(due_at=Now() + timedelta(seconds=0.05))
+
+    assert relay.deliver_batch(channel) == 1
+    front.front("test").looked_everywhere(LONG)
+
+    assert relay.deliver_batch(channel) == 1
+
+
 def test_looking_everywhere_takes_a_small_part_of_the_time():
     made = a_front()
     assert made.known() is not None

@@ -35,6 +35,7 @@ LOOK = 1.0  # seconds between looks at the attempts under way
 # Less than the lease: a frozen holder is thrown out before it is succeeded.
 LONGEST = int(schedule.WITHIN_LEASE * 1000)
 SESSION = (
+    "SET jit = off; "  # claims take milliseconds, compiling one takes hundreds
     f"SET statement_timeout = {LONGEST}; "
     f"SET idle_in_transaction_session_timeout = {LONGEST}"
 )
