@@ -120,8 +120,14 @@ class DeliveryShown(serializers.Serializer[object]):
 
 
 class EventTypeShown(serializers.Serializer[object]):
-    """A kind of event that can be asked for."""
+    """
+    A kind of event that can be asked for.
+
+    `schema` is the JSON Schema (draft 2020-12) of its messages, `example` is one.
+    """
 
     type = Text()
     schema_version = serializers.IntegerField()
     description = Text()
+    schema = serializers.DictField()
+    example = serializers.DictField()

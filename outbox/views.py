@@ -7,7 +7,6 @@ an endpoint hears of everybody's loans. Each sees his own endpoints and no other
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -20,7 +19,7 @@ from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from outbox import codec
+from outbox import catalogue, codec
 from outbox.api import given
 from outbox.api.views import ApiView, ListView
 from outbox.api.writes import Made, write
@@ -177,8 +176,9 @@ class EventTypes(ApiView):
         tags=["webhooks"],
     )
     def get(self, request: Request) -> Response:
-        """List the types of events."""
-        return Response([_described(each) for each in codec.event_types().values()])
+        """List the types of events, each with its JSON Schema and an example."""
+        types = codec.event_types().values()
+        return Response([catalogue.described(each) for each in types])
 
 
 def _mine(request: Request) -> Any:
@@ -212,12 +212,3 @@ def _with_types(deliveries: Iterable[Delivery]) -> list[Delivery]:
     for each in found:
         each.event_type = types[each.event_id]  # type: ignore[attr-defined]
     return found
-
-
-def _described(event_class: type[codec.DomainEvent]) -> dict[str, Any]:
-    text = inspect.getdoc(event_class) or ""
-    return {
-        "type": event_class.type,
-        "schema_version": event_class.schema_version,
-        "description": text.partition("\n\n")[0].replace("\n", " "),
-    }

@@ -7,6 +7,21 @@ from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
+EXAMPLES = {
+    "title": "Oʻtkan kunlar",
+    "authors": ("Abdulla Qodiriy",),
+    "isbn13": "9780306406157",
+    "isbn_given": "0-306-40615-2",
+    "language": "uz",
+    "year": 1926,
+    "source_key": "books.csv:17",
+    "barcode": "KT-000123",
+    "kind": "book",
+    "name": "Chorsu",
+    "time_zone": "Asia/Tashkent",
+    "closed_weekdays": (6,),  # Sundays
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookCreated:

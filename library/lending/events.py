@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
+
+EXAMPLES = {
+    "due_before": datetime(2026, 3, 2, 18, 59, 59, tzinfo=UTC),
+    "due_at": datetime(2026, 3, 30, 18, 59, 59, tzinfo=UTC),
+    "loan_days": 28,
+    "loan_limit": 5,
+    "renewal_limit": 3,
+    "name": "students",
+    "category": "student",
+    "kind": "book",
+    "policy": "students",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

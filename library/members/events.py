@@ -7,6 +7,12 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+EXAMPLES = {
+    "category": "student",
+    "language": "uz",
+    "muted": ("return_receipt",),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserRegistered:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outbox import sequencer
+from outbox import codec, sequencer
 from outbox.channels.webhooks import rotation
 from outbox.models import Attempt, Command, Delivery, Route, WebhookEndpoint
 from tests.api.problems import problem
@@ -219,7 +219,14 @@ def test_event_types_are_listed(reader):
     listed = {each["type"]: each for each in reader.get("/api/v1/event-types/").json()}
 
     assert "book.borrowed" in listed
-    assert listed["book.borrowed"]["description"] == "A copy left with a member."
+    borrowed = listed["book.borrowed"]
+    assert borrowed["description"] == "A copy left with a member."
+    assert borrowed["schema"]["properties"]["data"]["properties"]["due_at"] == {
+        "type": "string",
+        "format": "date-time",
+    }
+    assert borrowed["example"]["data"]["loan_days"] == 28
+    assert list(listed) == list(codec.event_types())
 
 
 def _owed(endpoint):
