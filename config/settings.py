@@ -11,10 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import structlog
 from environs import Env, validate
 
-from config import environment
+from config import environment, lines
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -68,6 +67,7 @@ INSTALLED_APPS = [
     "library.catalog",
     "library.members",
     "library.lending",
+    "library.news",
     "outbox",  # before django_outbox_pattern: two of its commands are refused
     "django_outbox_pattern",
     "rest_framework",
@@ -90,13 +90,20 @@ OUTBOX: dict[str, Any] = {
         "library.catalog.events",
         "library.members.events",
         "library.lending.events",
+        "library.news.events",
     ],
     "FOLDS": [
         "library.catalog.state",
         "library.members.state",
         "library.lending.state",
+        "library.news.state",
     ],
-    "LETTERS": ["library.lending.letters", "library.members.letters"],
+    "LETTERS": [
+        "library.lending.letters",
+        "library.members.letters",
+        "library.news.letters",
+    ],
+    "DUTIES": ["library.news.announcements.announce_today"],
     "FOLLOWERS": ["projections.feed.catch_up_all"],
     "GAUGES": ["projections.gauges.lag"],
     "CHANNELS": [
@@ -261,40 +268,4 @@ LANGUAGES = [("en", "English"), ("uz", "Oʻzbekcha")]
 
 # --- Log -----------------------------------------------------------------------
 
-_stamped: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.ExtraAdder(allow=("outcome", "seconds")),
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": _stamped,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer()
-                if LOG_JSON
-                else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
-            ],
-        }
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        "dramatiq": {"level": "WARNING"},
-        "psycopg.pool": {"level": "ERROR"},
-        "urllib3": {"level": "ERROR"},  # what it says quotes the URLs of webhooks
-        "pika": {"level": "CRITICAL"},  # a broker that is away is counted, not shouted
-    },
-}
-structlog.configure(
-    processors=[*_stamped, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
+LOGGING = lines.configured(level=LOG_LEVEL, json=LOG_JSON)

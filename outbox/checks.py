@@ -79,7 +79,7 @@ def _letter_names() -> Iterator[CheckMessage]:
 
 def _dotted_paths() -> Iterator[CheckMessage]:
     """Yield an error for each function of another room that is not there."""
-    for key in ("FOLLOWERS", "GAUGES", "ADDRESSES", "BOUNCED", "UNSUBSCRIBE"):
+    for key in ("FOLLOWERS", "GAUGES", "DUTIES", "ADDRESSES", "BOUNCED", "UNSUBSCRIBE"):
         named = settings.OUTBOX.get(key, ())
         for path in [named] if isinstance(named, str) else named:
             try:

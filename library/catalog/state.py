@@ -93,6 +93,7 @@ OTHERS = (
     "user.registered",
     "user.updated",
     "policy.set",
+    "titles.announced",
     "book.borrowed",
     "book.returned",
 )

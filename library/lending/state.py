@@ -45,6 +45,7 @@ def _(row: Row, event: CopyReturned) -> Row:
 
 OTHERS = (
     "branch.described",
+    "titles.announced",
     "book.created",
     "book.updated",
     "book.deleted",

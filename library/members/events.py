@@ -45,3 +45,4 @@ class UserUpdated:
     category: str
     language: str
     muted: tuple[str, ...] = ()
+    at_once: tuple[str, ...] = ()

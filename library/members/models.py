@@ -109,6 +109,7 @@ class Member(FoldedModel):
     category = models.CharField(max_length=20)
     language = models.CharField(max_length=8)
     muted = ArrayField(models.CharField(max_length=40), default=list)
+    at_once = ArrayField(models.CharField(max_length=40), default=list)
     registered_at = models.DateTimeField()
 
     objects: ClassVar[MemberQuerySet] = MemberQuerySet.as_manager()  # type: ignore[assignment]

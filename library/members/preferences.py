@@ -23,10 +23,11 @@ def change_preferences(
     now: datetime,
     language: str | None = None,
     muted: Iterable[str] | None = None,
+    at_once: Iterable[str] | None = None,
     category: str | None = None,
 ) -> UserUpdated:
     """
-    Change a member's language, unwanted letters or category; None: as it was.
+    Change a member's language, letters or category; None: as it was.
 
     Raises UnknownMember, and InvalidMember for a value there is not.
     """
@@ -39,6 +40,9 @@ def change_preferences(
         language=rules.language(language or member.language),
         muted=rules.muted(
             member.muted if muted is None else muted, letters.optional_kinds()
+        ),
+        at_once=rules.at_once(
+            member.at_once if at_once is None else at_once, letters.digest_kinds()
         ),
     )
     advance(updated)

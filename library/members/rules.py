@@ -22,8 +22,17 @@ def language(given: str) -> str:
 
 def muted(given: Iterable[str], kinds: Iterable[str]) -> tuple[str, ...]:
     """Return the kinds of letters a member does not want, sorted."""
+    return _kinds(given, kinds, "muted")
+
+
+def at_once(given: Iterable[str], kinds: Iterable[str]) -> tuple[str, ...]:
+    """Return the kinds a member wants each by itself, not in a digest, sorted."""
+    return _kinds(given, kinds, "at_once")
+
+
+def _kinds(given: Iterable[str], kinds: Iterable[str], field: str) -> tuple[str, ...]:
     known = tuple(sorted(kinds))
-    return tuple(sorted({_one_of(kind, known, "muted") for kind in given}))
+    return tuple(sorted({_one_of(kind, known, field) for kind in given}))
 
 
 def _one_of(given: str, known: tuple[str, ...], field: str) -> str:

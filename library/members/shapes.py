@@ -50,6 +50,7 @@ class MemberShown(serializers.Serializer[object]):
     category = Text()
     language = Text()
     muted = serializers.ListField(child=Text())
+    at_once = serializers.ListField(child=Text())
     registered_at = serializers.DateTimeField()
 
 
@@ -57,6 +58,9 @@ class LetterKindShown(serializers.Serializer[object]):
     """A kind of letters, and what it is called in each language."""
 
     kind = Text()
+    digest = serializers.BooleanField(
+        help_text="Comes as a digest, unless it stands in `at_once`."
+    )
     titles = serializers.DictField(child=Text())
 
 
@@ -81,5 +85,11 @@ class Preferences(Given):
     language = serializers.ChoiceField(choices=rules.LANGUAGES, required=False)
     muted = serializers.ListField(
         child=Text(max_length=40), max_length=KINDS, required=False
+    )
+    at_once = serializers.ListField(
+        child=Text(max_length=40),
+        max_length=KINDS,
+        required=False,
+        help_text="Kinds of which each letter shall come by itself, not in a digest.",
     )
     category = serializers.ChoiceField(choices=rules.CATEGORIES, required=False)

@@ -28,6 +28,7 @@ def _(row: Row, event: UserUpdated) -> Row:
         category=event.category,
         language=event.language,
         muted=list(event.muted),
+        at_once=list(event.at_once),
     )
 
 
@@ -38,6 +39,7 @@ OTHERS = (
     "book.deleted",
     "branch.described",
     "policy.set",
+    "titles.announced",
     "copy.added",
     "copy.removed",
     "book.borrowed",

@@ -88,10 +88,14 @@ class LetterKinds(ApiView):
         tags=["members"],
     )
     def get(self, request: Request) -> Response:
-        """List what may stand in `muted`, with its titles by language."""
+        """List what may stand in `muted`, and which of it in `at_once`."""
         given.query(request)
         kinds = [
-            {"kind": kind, "titles": titles}
+            {
+                "kind": kind,
+                "titles": titles,
+                "digest": kind in letters.digest_kinds(),
+            }
             for kind, titles in sorted(letters.titles().items())
         ]
         return Response(LetterKindShown(kinds, many=True).data)

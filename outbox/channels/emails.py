@@ -88,6 +88,9 @@ def _unneeded(letter: Letter, event: DomainEvent, address: Address) -> Outcome |
     """Return why the letter is better not sent; None where it is to go."""
     if letter.kind in address.muted and not letter.mandatory:
         return NOT_WANTED
+    at_once = letter.kind in address.at_once
+    if letter.kind in letters.digest_kinds() and letter.digest == at_once:
+        return NOT_WANTED
     if letter.until and timezone.now() > letter.until(event):
         return EXPIRED
     if letter.holds and not letter.holds(event):

@@ -51,6 +51,9 @@ class Letter:
     `mandatory` letter is sent to those who muted it, too. One that is said to leave
     `at_most_once` is not tried again where it may have left: it waits for a person.
 
+    A `digest` tells of much at once; who asks for it gets the other letters of its
+    kind, each at once, in its place.
+
     Before each attempt `until` is asked up to when the letter is worth sending, and
     `holds` whether what it says still is so. One that is too late ends in peace.
     """
@@ -64,6 +67,7 @@ class Letter:
     at_most_once: bool = False
     until: Callable[[Any], datetime] | None = None
     holds: Callable[[Any], bool] | None = None
+    digest: bool = False
     kind: str = ""
     title: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What its kind is called in each language, where a member chooses."""
@@ -92,6 +96,11 @@ def named(name: str) -> Letter | None:
 def optional_kinds() -> tuple[str, ...]:
     """Return the kinds of letters a member may mute, sorted."""
     return tuple(sorted(titles()))
+
+
+def digest_kinds() -> frozenset[str]:
+    """Return the kinds that come as a digest, unless a member wants each at once."""
+    return frozenset(each.kind for each in letters() if each.digest)
 
 
 def titles() -> dict[str, Mapping[str, str]]:

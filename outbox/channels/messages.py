@@ -32,7 +32,8 @@ class Address:
     """
     Where somebody's letters go, in which language, and which they do not want.
 
-    `bounced`: their mail server has said that nobody is there.
+    `at_once` are the kinds they want each by itself and not in a digest. `bounced`:
+    their mail server has said that nobody is there.
     """
 
     recipient: str
@@ -40,6 +41,7 @@ class Address:
     name: str
     language: str
     muted: frozenset[str] = frozenset()
+    at_once: frozenset[str] = frozenset()
     bounced: bool = False
 
 

@@ -55,4 +55,4 @@ def _(row: Row, event: CopyReturned) -> Row:
 
 availability.ignore("user.registered", "user.updated")
 availability.ignore("book.renewed")
-availability.ignore("branch.described", "policy.set")
+availability.ignore("branch.described", "policy.set", "titles.announced")

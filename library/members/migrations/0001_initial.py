@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('category', models.CharField(max_length=20)),
                 ('language', models.CharField(max_length=8)),
                 ('muted', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
+                ('at_once', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
                 ('registered_at', models.DateTimeField()),
             ],
             options={

@@ -309,6 +309,22 @@ def changed(monkeypatch):
     return change
 
 
+@pytest.mark.parametrize("digest", [True, False])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_wish_for_a_digest_counts_as_it_is_when_the_letter_leaves(
+    changed, receipt, deliver, post_office, now, monkeypatch, digest, at_once
+):
+    changed(digest=digest)
+    child = receipt()
+    monkeypatch.setattr(letters, "digest_kinds", lambda: {"loan_receipt"})
+    wished = ["loan_receipt"] if at_once else []
+    preferences.change_preferences(member_id=child.recipient, at_once=wished, now=now)
+
+    deliver()
+
+    assert outcomes(child) == ["not_wanted" if digest == at_once else "delivered"]
+
+
 @pytest.mark.parametrize(
     ("minutes", "outcome"), [(-1, "expired"), (1, "delivered")], ids=["over", "not yet"]
 )

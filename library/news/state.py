@@ -1,0 +1,36 @@
+"""How each fact changes the tables of the news."""
+
+from __future__ import annotations
+
+from library.news.events import TitlesAnnounced
+from library.news.models import Announcement
+from outbox.folds import Fold, Row
+
+announcements = Fold(Announcement, key="day")
+
+
+@announcements.on(TitlesAnnounced)
+def _(row: None, event: TitlesAnnounced) -> Row:
+    return announcements.Row(
+        day=event.day,
+        up_to=event.up_to,
+        titles=event.titles,
+        announced_at=event.announced_at,
+    )
+
+
+OTHERS = (
+    "book.created",
+    "book.updated",
+    "book.deleted",
+    "branch.described",
+    "copy.added",
+    "copy.removed",
+    "user.registered",
+    "user.updated",
+    "policy.set",
+    "book.borrowed",
+    "book.renewed",
+    "book.returned",
+)
+announcements.ignore(*OTHERS)
