@@ -51,6 +51,7 @@ renewal_receipt = Letter(
     template="letters/renewal_receipt",
     recipients=_borrower,
     context=_lent,
+    title={"en": "Receipts for renewals", "uz": "Muddat uzaytirilgani haqida xabarlar"},
 )
 
 return_receipt = Letter(
