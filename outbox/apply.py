@@ -8,7 +8,7 @@ the same rows wait for each other instead of meeting in a deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -29,11 +29,26 @@ def apply(folds: Iterable[Fold], events: Sequence[DomainEvent]) -> None:
             _apply(fold, keys, events)
 
 
-def fold_all(fold: Fold, rows: Rows, events: Iterable[DomainEvent]) -> None:
-    """Fold the events into `rows`, in memory; a row that ended stays as None."""
+def every_key(key: Key) -> bool:
+    """Leave no key out."""
+    return True
+
+
+def fold_all(
+    fold: Fold,
+    rows: Rows,
+    events: Iterable[DomainEvent],
+    holds: Callable[[Key], bool] = every_key,
+) -> None:
+    """
+    Fold the events into `rows`, in memory; a row that ended stays as None.
+
+    Only the keys that `holds` says are ours.
+    """
     for event in events:
         for key, step in fold.changes(event):
-            rows[key] = step.apply(rows.get(key), event, key)
+            if holds(key):
+                rows[key] = step.apply(rows.get(key), event, key)
 
 
 def insert(fold: Fold, rows: Iterable[Row], *, batch_size: int = 1000) -> None:
@@ -60,6 +75,22 @@ def written(fold: Fold) -> models.QuerySet[Any]:
     return models.QuerySet(fold.model)
 
 
+def rows_with(fold: Fold, keys: Sequence[Key]) -> dict[Key, Row]:
+    """Return the stored rows with these keys."""
+    found = with_keys(fold, keys).values(*fold.columns)
+    return {_key(fold, stored): fold.Row(**stored) for stored in found}
+
+
+def with_keys(fold: Fold, keys: Iterable[Key]) -> models.QuerySet[Any]:
+    """Return a query set of the rows with these keys, that may write."""
+    if len(fold.key_columns) == 1:
+        return written(fold).filter(**{f"{fold.key_columns[0]}__in": list(keys)})
+    alternatives = (
+        models.Q(**dict(zip(fold.key_columns, key, strict=True))) for key in keys
+    )
+    return written(fold).filter(reduce(or_, alternatives))
+
+
 def _apply(fold: Fold, keys: set[Key], events: Sequence[DomainEvent]) -> None:
     before = _locked(fold, keys)
     rows: Rows = {key: fold.Row(**stored) for key, stored in before.items()}
@@ -69,7 +100,7 @@ def _apply(fold: Fold, keys: set[Key], events: Sequence[DomainEvent]) -> None:
     # loan per copy) is checked at once and must see the old row gone first.
     gone = [key for key, row in rows.items() if row is None and key in before]
     if gone:
-        delete(_with_keys(fold, gone))
+        delete(with_keys(fold, gone))
     for key, row in rows.items():
         if row is not None and key in before:
             _update(fold, key, before[key], row)
@@ -78,7 +109,7 @@ def _apply(fold: Fold, keys: set[Key], events: Sequence[DomainEvent]) -> None:
 
 def _locked(fold: Fold, keys: set[Key]) -> dict[Key, dict[str, Any]]:
     # NO KEY: a foreign key's check, at another's commit, need not wait for us.
-    ordered = _with_keys(fold, keys).order_by(*fold.key_columns)
+    ordered = with_keys(fold, keys).order_by(*fold.key_columns)
     found = ordered.select_for_update(no_key=True)
     return {_key(fold, stored): stored for stored in found.values(*fold.columns)}
 
@@ -90,16 +121,7 @@ def _update(fold: Fold, key: Key, before: Mapping[str, Any], row: Row) -> None:
         if getattr(row, name) != before[name]
     }
     if changed:
-        _with_keys(fold, [key]).update(**changed)
-
-
-def _with_keys(fold: Fold, keys: Iterable[Key]) -> models.QuerySet[Any]:
-    if len(fold.key_columns) == 1:
-        return written(fold).filter(**{f"{fold.key_columns[0]}__in": list(keys)})
-    alternatives = (
-        models.Q(**dict(zip(fold.key_columns, key, strict=True))) for key in keys
-    )
-    return written(fold).filter(reduce(or_, alternatives))
+        with_keys(fold, [key]).update(**changed)
 
 
 def _key(fold: Fold, stored: Mapping[str, Any]) -> Key:

@@ -35,6 +35,7 @@ class _Step:
     keys: Keys
     handle: Handler
     told_key: bool
+    field: str | None  # the event's field that is the key, unless it is worked out
 
     def apply(self, row: Row | None, event: DomainEvent, key: Key) -> Row | None:
         return (
@@ -81,7 +82,7 @@ class Fold:
         find: Keys = keys or (lambda event: (getattr(event, field),))
 
         def declare(handle: Handler) -> Handler:
-            step = _Step(find, handle, told_key=keys is not None)
+            step = _Step(find, handle, keys is not None, None if keys else field)
             self.steps.setdefault(event_class, []).append(step)
             return handle
 

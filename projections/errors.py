@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from uuid import UUID
-
-from outbox.codec import DomainEvent
+from typing import Any
 
 
 class UnknownProjection(Exception):
@@ -17,15 +15,42 @@ class UnknownProjection(Exception):
         )
 
 
-class CannotFold(Exception):
+class RebuildRefused(Exception):
+    """Base of what keeps a table from being made anew."""
+
+
+class CannotFold(RebuildRefused):
     """An event that a fold cannot take; nothing was replaced."""
 
-    def __init__(
-        self, name: str, event_id: UUID, event: DomainEvent, error: Exception
-    ) -> None:
+    def __init__(self, name: str, event_type: str, event_id: str, error: str) -> None:
         super().__init__(
-            f"{name} cannot take the {event.type} {event_id}: {describe(error)}. "
+            f"{name} cannot take the {event_type} {event_id}: {error}. "
             "Nothing was changed. Correct the fold and try again."
+        )
+        self._given = (name, event_type, event_id, error)
+
+    def __reduce__(self) -> Any:
+        """Travel from one process to another."""
+        return type(self), self._given
+
+
+class AlreadyRebuilding(RebuildRefused):
+    """Somebody else is making this table anew."""
+
+    def __init__(self, name: str, who: str) -> None:
+        super().__init__(
+            f"{name} is being rebuilt already, by {who}. Wait for it to end."
+        )
+
+
+class CouldNotTakeOver(RebuildRefused):
+    """Somebody held the table, or the gate, all the time."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(
+            f"{name} could not be taken over within {seconds:.0f} s: another session "
+            "holds it all the time (a backup, a long report). Nothing is lost and "
+            "everything goes on as before. Try again when that session has ended."
         )
 
 

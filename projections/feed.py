@@ -87,13 +87,13 @@ def _fold_next(fold: Fold, checkpoint: Checkpoint, limit: int) -> Exception | No
             apply([fold], [recorded.event for recorded in batch])
             checkpoint.move_to(checkpoint.position + len(batch))
     except Exception as error:
-        if _is_pause(error):
+        if is_pause(error):
             raise
         return error
     return None
 
 
-def _is_pause(error: Exception) -> bool:
+def is_pause(error: Exception) -> bool:
     """Tell what passes from values that no row can hold."""
     # A type that only newer code knows waits for that code; so does a database.
     return isinstance(error, UnknownEventType) or (

@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from projections.replay import Progress
 
@@ -32,6 +35,7 @@ def shown(name: str, stream: TextIO) -> Iterator[Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("events"),
+        _Rate(),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(file=stream), transient=True) as bar:
@@ -39,13 +43,26 @@ def shown(name: str, stream: TextIO) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Show events per second."""
+        return Text(f"{task.speed or 0:,.0f}/s")
+
+
 class _Lines:
     def __init__(self, name: str, stream: TextIO) -> None:
         self._name, self._stream = name, stream
-        self._next_at = time.monotonic() + EVERY
+        self._began = time.monotonic()
+        self._next_at = self._began + EVERY
 
     def __call__(self, done: int, total: int) -> None:
-        if time.monotonic() < self._next_at:
+        now = time.monotonic()
+        if now < self._next_at:
             return
-        self._next_at = time.monotonic() + EVERY
-        self._stream.write(f"{self._name}: {done:,} of {total:,} events\n")
+        self._next_at = now + EVERY
+        rate = done / max(now - self._began, 0.001)
+        left = (total - done) / rate if rate else 0
+        self._stream.write(
+            f"{self._name}: {done:,} of {total:,} events, {rate:,.0f}/s, "
+            f"{left:,.0f} s left\n"
+        )

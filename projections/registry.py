@@ -30,12 +30,19 @@ def every_fold() -> Mapping[str, Fold]:
 
 
 def named(names: Iterable[str]) -> list[Fold]:
-    """Return the folds of these names; raise UnknownProjection for any other."""
-    known = every_fold()
+    """
+    Return the folds of these names; DOMAIN stands for all of the domain's tables.
+
+    Raises UnknownProjection for any other name.
+    """
+    known: dict[str, tuple[Fold, ...]] = {
+        name: (fold,) for name, fold in every_fold().items()
+    }
+    known[DOMAIN] = domain_folds()
     for name in names:
         if name not in known:
             raise UnknownProjection(name, known)
-    return [known[name] for name in dict.fromkeys(names)]
+    return list(dict.fromkeys(fold for name in names for fold in known[name]))
 
 
 def groups(folds: Iterable[Fold]) -> dict[str, list[Fold]]:

@@ -1,29 +1,29 @@
 """
-Folding the log from nothing, in memory: what the tables should be.
+Folding the log from nothing, in memory: what a table, or a part of it, should be.
 
-The log is read in batches; only the rows are held.
+The log is read in slices; only the rows are held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from uuid import UUID
 
-from django.db.models import Exists, F, Max, OuterRef, Window
-
-from outbox import log
 from outbox.apply import Rows, fold_all
-from outbox.codec import DomainEvent
 from outbox.folds import Fold, Row
-from outbox.models import Event, Position
-from projections.errors import CannotFold
+from projections import reading
+from projections.errors import CannotFold, describe
+from projections.parts import WHOLE, Part
+from projections.reading import Fact
 
-BATCH = 1000
+SLICE = 20_000  # positions; one snapshot of the database is held no longer than this
+REST = 0.05  # of the time a slice took: the house has work to do too
 
-# Told, after each batch, how many events of how many are done.
+# Told, after each slice, how many positions of how many are done.
 Progress = Callable[[int, int], None]
-Fact = tuple[UUID, DomainEvent]
 
 
 def untold(done: int, total: int) -> None:
@@ -32,66 +32,57 @@ def untold(done: int, total: int) -> None:
 
 @dataclass(slots=True)
 class Replay:
-    """What the events add up to, table by table, up to a position."""
+    """What the events add up to, in one part of one table."""
 
-    folds: Sequence[Fold]
+    fold: Fold
+    part: Part = WHOLE
     progress: Progress = untold
-    position: int = 0
     events: int = 0
-    tables: dict[str, Rows] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.tables = {fold.name: {} for fold in self.folds}
+    table: Rows = field(default_factory=dict)
 
     def upto(self, last: int) -> Replay:
-        """Fold the events up to a position, that one included."""
-        for batch in _placed(last):
-            self._fold(batch)
-            self.position += len(batch)
-            self.progress(self.position, last)
+        """
+        Fold the events up to a position, that one included.
+
+        Raises CannotFold for an event that the fold cannot take.
+        """
+        with _no_collecting_of_garbage():
+            for after in range(0, last, SLICE):
+                began = time.monotonic()
+                upto = min(last, after + SLICE)
+                self._fold(reading.placed(self.fold, self.part, after=after, upto=upto))
+                self.progress(upto, last)
+                time.sleep((time.monotonic() - began) * REST)
         return self
 
-    def everything(self) -> Replay:
-        """
-        Fold all there is, also committed events that wait for a position.
-
-        The caller sees to it that no position is given meanwhile.
-        """
-        self.upto(last_position())
-        self._fold(_unplaced())
+    def and_unplaced(self) -> Replay:
+        """Fold also the committed events that wait for a position."""
+        self._fold(reading.unplaced(self.fold, self.part))
         return self
 
-    def rows(self, fold: Fold) -> list[Row]:
-        """Return the rows of a fold, without those that ended."""
-        return [row for row in self.tables[fold.name].values() if row is not None]
+    def rows(self) -> list[Row]:
+        """Return the rows, without those that ended."""
+        return [row for row in self.table.values() if row is not None]
 
     def _fold(self, facts: Iterable[Fact]) -> None:
-        for event_id, event in facts:
-            for fold in self.folds:
-                try:
-                    fold_all(fold, self.tables[fold.name], [event])
-                except Exception as error:
-                    raise CannotFold(fold.name, event_id, event, error) from error
+        holds = self.part.holds
+        for fact in facts:
+            try:
+                fold_all(self.fold, self.table, [fact.event()], holds)
+            except Exception as error:
+                raise CannotFold(
+                    self.fold.name, fact.type, str(fact.id), describe(error)
+                ) from error
             self.events += 1
 
 
-def last_position() -> int:
-    """Return the position at which the log ends, 0 for an empty one."""
-    last: int | None = Position.objects.aggregate(last=Max("position"))["last"]
-    return last or 0
-
-
-def _placed(last: int) -> Iterator[list[Fact]]:
-    """Yield the log in batches. Positions have no gaps, so they can be counted."""
-    for after in range(0, last, BATCH):
-        batch = log.read(after=after, limit=min(BATCH, last - after))
-        yield [(recorded.id, recorded.event) for recorded in batch]
-
-
-def _unplaced() -> Iterator[Fact]:
-    """Yield the events that have no position yet, in the sequencer's order."""
-    placed = Position.objects.filter(seq=OuterRef("seq"))
-    ended_at = Window(Max("seq"), partition_by=F("xact"))
-    rows = Event.objects.filter(~Exists(placed)).annotate(ended_at=ended_at)
-    for row in rows.order_by("ended_at", "seq").iterator():
-        yield row.id, log.decoded(row)
+@contextmanager
+def _no_collecting_of_garbage() -> Iterator[None]:
+    # A million rows, none of them garbage, would be looked through again and again.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,12 +1,12 @@
 """
-Comparing the tables with a fold from nothing.
+Comparing tables with a fold from nothing, while the house is open.
 
-Both are read in one snapshot, without a lock: the house goes on meanwhile.
+Both are read in one snapshot, without a lock, in parts by key beside each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,83 +16,125 @@ from outbox.apply import written
 from outbox.folds import Fold, Key, Row
 from projections import registry
 from projections.models import Checkpoint
+from projections.parts import Part
+from projections.reading import last_position
 from projections.replay import Progress, Replay, untold
+from projections.workers import HERE, Workers
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row that is not what its events add up to; None: there is no such row."""
+    """
+    A row that is not what its events add up to.
+
+    `wrong` says of each column that differs what is stored and what should be;
+    None where there is no such row, or where there should be none.
+    """
 
     table: str
     key: Key
-    columns: tuple[str, ...]
-    stored: Row | None
-    folded: Row | None
+    wrong: tuple[tuple[str, str, str], ...]
+    stored: bool
+    folded: bool
 
     def __str__(self) -> str:
-        if self.stored is None:
+        if not self.stored:
             return f"{self.table} {self.key}: missing"
-        if self.folded is None:
+        if not self.folded:
             return f"{self.table} {self.key}: should not be there"
         return f"{self.table} {self.key}: differs in " + ", ".join(
-            f"{name} ({getattr(self.stored, name)!r}, "
-            f"should be {getattr(self.folded, name)!r})"
-            for name in self.columns
+            f"{name} ({is_}, should be {should_be})"
+            for name, is_, should_be in self.wrong
         )
 
 
-def differences(*folds: Fold, progress: Progress = untold) -> list[Difference]:
+def differences(
+    *folds: Fold, workers: Workers = HERE, progress: Progress = untold
+) -> list[Difference]:
     """Return the rows of these tables that differ from a fold from nothing."""
-    with _snapshot():
-        return [
-            difference
-            for group in registry.groups(folds).values()
-            for difference in _compared(_replayed(group, progress))
-        ]
+    return [
+        difference
+        for fold in folds
+        for difference in _differences(fold, workers, progress)
+    ]
 
 
-def _replayed(group: Sequence[Fold], progress: Progress) -> Replay:
-    replay = Replay(group, progress)
-    if group[0].name not in registry.read_models():
-        return replay.everything()
+def _differences(fold: Fold, workers: Workers, progress: Progress) -> list[Difference]:
+    with _snapshot(to_share=not workers.alone) as snapshot:
+        parts = workers.in_parts(
+            part_differences, fold.name, snapshot, progress=progress
+        )
+        return [difference for part in parts for difference in part]
+
+
+def part_differences(
+    part: Part, name: str, snapshot: str | None, progress: Progress
+) -> list[Difference]:
+    """Return what differs in one part of a table, as another session sees it."""
+    fold = registry.every_fold()[name]
+    with _as_seen(snapshot):
+        replay = _replayed(fold, part, progress)
+        folded = {fold.key_of(row): row for row in replay.rows()}
+        return [*_compared(fold, part, folded)]
+
+
+def _replayed(fold: Fold, part: Part, progress: Progress) -> Replay:
+    replay = Replay(fold, part, progress)
+    if fold.name not in registry.read_models():
+        return replay.upto(last_position()).and_unplaced()
     # A read model is judged by what it has read.
-    checkpoint = Checkpoint.objects.filter(name=group[0].name).first()
+    checkpoint = Checkpoint.objects.filter(name=fold.name).first()
     return replay.upto(checkpoint.position if checkpoint else 0)
 
 
-def _compared(replay: Replay) -> Iterator[Difference]:
-    for fold in replay.folds:
-        stored = {fold.key_of(row): row for row in _stored(fold)}
-        folded = {fold.key_of(row): row for row in replay.rows(fold)}
-        for key in {**folded, **stored}:
-            if stored.get(key) != folded.get(key):
-                yield _difference(fold, key, stored.get(key), folded.get(key))
-
-
-def _stored(fold: Fold) -> Iterator[Row]:
+def _compared(fold: Fold, part: Part, folded: dict[Key, Row]) -> Iterator[Difference]:
+    """Yield what differs; what was found is taken out of `folded`."""
     for values in written(fold).values(*fold.columns).iterator():
-        yield fold.Row(**values)
+        stored = fold.Row(**values)
+        key = fold.key_of(stored)
+        if part.holds(key):
+            should_be = folded.pop(key, None)
+            if stored != should_be:
+                yield _difference(fold, key, stored, should_be)
+    for key, row in folded.items():
+        yield _difference(fold, key, None, row)
 
 
 def _difference(
     fold: Fold, key: Key, stored: Row | None, folded: Row | None
 ) -> Difference:
-    columns = tuple(
-        name
+    wrong = (
+        (name, repr(getattr(stored, name)), repr(getattr(folded, name)))
         for name in fold.columns
-        if getattr(stored, name, None) != getattr(folded, name, None)
+        if stored is not None
+        and folded is not None
+        and getattr(stored, name) != getattr(folded, name)
     )
-    return Difference(fold.name, key, columns, stored, folded)
+    return Difference(
+        fold.name, key, tuple(wrong), stored is not None, folded is not None
+    )
 
 
 @contextmanager
-def _snapshot() -> Iterator[None]:
-    """See one state of the database throughout, if nobody has begun one before."""
-    begun = connection.in_atomic_block
-    with transaction.atomic():
+def _snapshot(*, to_share: bool) -> Iterator[str | None]:
+    """See one state of the database throughout; yield its name, if others shall."""
+    begun = connection.in_atomic_block  # by somebody who sees to it
+    with transaction.atomic(), connection.cursor() as cursor:
         if not begun:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-                )
+            cursor.execute(_ONE_STATE)
+        if to_share:
+            cursor.execute("SELECT pg_export_snapshot()")
+        yield cursor.fetchone()[0] if to_share else None
+
+
+@contextmanager
+def _as_seen(snapshot: str | None) -> Iterator[None]:
+    """See what that session sees; None: what this one sees already."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if snapshot:
+            cursor.execute(_ONE_STATE)
+            cursor.execute("SET TRANSACTION SNAPSHOT %s", [snapshot])
         yield
+
+
+_ONE_STATE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"

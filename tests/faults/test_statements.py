@@ -17,7 +17,7 @@ from outbox.folds import domain_folds
 from outbox.models import Event
 from projections import feed, registry
 from projections.questions.due_loans import due_loans
-from projections.rebuild import rebuild_read_model
+from projections.rebuild import rebuild
 from projections.verify import differences
 from tests.faults.dying import DiesAt
 from tests.faults.forks import wait_until_alone
@@ -88,7 +88,7 @@ def test_a_rebuild_killed_at_any_statement_leaves_a_table_that_is_read_on(
     a_loan()
     survived = []
 
-    for survives in deaths(a_fork, partial(rebuild_read_model, due_loans), when):
+    for survives in deaths(a_fork, partial(rebuild, due_loans), when):
         a_loan()
         sequencer.sequence_all()
         feed.catch_up_all()
@@ -110,5 +110,5 @@ def test_a_rebuild_after_a_killed_one_makes_the_same_rows(
     feed.catch_up_all()
     live = set(written(due_loans).values_list(*due_loans.columns))
 
-    for _ in deaths(a_fork, partial(rebuild_read_model, due_loans), when):
+    for _ in deaths(a_fork, partial(rebuild, due_loans), when):
         assert set(written(due_loans).values_list(*due_loans.columns)) == live

@@ -40,7 +40,7 @@ from outbox.folds import domain_folds
 from outbox.models import Event, Position
 from projections import feed, registry
 from projections.models import Checkpoint
-from projections.rebuild import rebuild_read_model, replay_domain
+from projections.rebuild import rebuild
 from projections.verify import differences
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "60"))
@@ -375,7 +375,7 @@ class LendingMachine(RuleBasedStateMachine):
         for fold in registry.read_models().values():
             live = rows_of(fold)
             assert Checkpoint.objects.get(name=fold.name).position == self.recorded
-            rebuild_read_model(fold)
+            rebuild(fold)
             assert rows_of(fold) == live
 
     @precondition(lambda self: self.recorded > self.replayed)
@@ -385,7 +385,7 @@ class LendingMachine(RuleBasedStateMachine):
         self.replayed = self.recorded
         before = [rows_of(fold) for fold in domain_folds()]
 
-        replay_domain()
+        rebuild(*domain_folds())
         allow_pauses()
 
         assert [rows_of(fold) for fold in domain_folds()] == before

@@ -19,7 +19,7 @@ from projections import feed, registry
 from projections.models import Availability, Checkpoint, DueLoan, Shelf
 from projections.questions.availability import availability
 from projections.questions.due_loans import due_loans
-from projections.rebuild import rebuild_read_model
+from projections.rebuild import rebuild
 from tests.threads import in_thread
 
 
@@ -207,7 +207,7 @@ def test_a_stopped_read_model_goes_on_once_its_fold_is_right(
     with added_books_become(poisoned):
         read_on()
 
-    rebuild_read_model(availability)
+    rebuild(availability)
     a_book(title="after")
     read_on()
 

@@ -2,30 +2,35 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models.signals import pre_delete
 
 from library.catalog.models import Book, Copy
+from library.catalog.state import books, copies
 from library.lending import loans
 from library.lending.models import Loan
+from library.lending.state import loans as loans_fold
 from library.members.models import Member
 from outbox import gate, sequencer
 from outbox.apply import insert, written
 from outbox.errors import OutsideTransaction, WriteOutsideAdvance
 from outbox.folds import domain_folds
-from projections import feed, progress, registry, replay
+from projections import feed, progress, registry, replay, takeover
+from projections.errors import CouldNotTakeOver
 from projections.models import Checkpoint, DueLoan
 from projections.questions.availability import availability
 from projections.questions.due_loans import due_loans
-from projections.rebuild import rebuild_read_model, replay_domain
+from projections.rebuild import rebuild
 from projections.verify import differences
-from tests.threads import in_thread
+from tests.threads import at_once, in_thread
 
 
 @pytest.fixture
@@ -52,11 +57,11 @@ def test_a_rebuilt_read_model_is_what_it_was_live(some_history, name):
     fold = registry.read_models()[name]
     live = rows_of(fold)
 
-    done = rebuild_read_model(fold)
+    done = rebuild(fold)
 
     assert rows_of(fold) == live
     assert done.rows == len(live) > 0
-    assert Checkpoint.objects.get(name=name).position == done.events
+    assert Checkpoint.objects.get(name=name).position == done.position
 
 
 def test_every_read_model_is_tried_above():
@@ -85,7 +90,7 @@ def test_a_rebuild_that_fails_changes_nothing(some_history, monkeypatch):
     assert DueLoan.objects.count() == 1
 
 
-def _explode(fold, rows, events):
+def _explode(fold, rows, events, holds):
     raise KeyError("no such row")
 
 
@@ -111,8 +116,8 @@ def test_a_person_is_told_how_fast_it_went(some_history, capsys, monkeypatch):
     call_command("rebuild_projections", "shelves")
 
     told = capsys.readouterr()
-    assert told.out.startswith("shelves: 10 events, 2 rows, ")
-    assert told.err == "shelves: 10 of 10 events\n"
+    assert told.out.startswith("shelves: 3 events, 2 rows, ")
+    assert re.fullmatch(r"shelves: 10 of 10 events, [\d,]+/s, 0 s left\n", told.err)
 
 
 def test_a_terminal_shows_a_bar(monkeypatch):
@@ -130,7 +135,7 @@ def test_a_terminal_shows_a_bar(monkeypatch):
 def test_the_domain_replayed_is_what_it_was(some_history):
     before = {fold.name: rows_of(fold) for fold in domain_folds()}
 
-    done = replay_domain()
+    done = rebuild(*domain_folds())
 
     assert {fold.name: rows_of(fold) for fold in domain_folds()} == before
     assert done.rows == sum(map(len, before.values()))
@@ -141,20 +146,28 @@ def test_a_replay_brings_back_deleted_rows(some_history):
     for fold in reversed(domain_folds()):
         written(fold).all().delete()
 
-    call_command("rebuild_projections", "lending_loan")
+    call_command("rebuild_projections", "domain")
 
     assert [m.objects.count() for m in (Book, Copy, Member, Loan)] == [2, 3, 2, 2]
 
 
-def test_a_replay_folds_what_waits_for_its_position(some_history, a_book, monkeypatch):
+def test_a_correction_folds_what_waits_for_its_position(
+    some_history, a_book, monkeypatch
+):
     waiting = a_book(title="waits for its position")
-    # Another relay is at it, and has not come to this one yet.
-    monkeypatch.setattr(sequencer, "sequence_all", lambda: 0)
+    written(books).update(title="scribbled over")
+    sequence_all, asked = sequencer.sequence_all, []
+    # At first another relay is at it, and has not come to this one yet.
+    monkeypatch.setattr(
+        sequencer,
+        "sequence_all",
+        lambda: sequence_all() if asked else asked.append("once"),
+    )
 
-    replay_domain()
+    rebuild(books)
 
-    assert Book.objects.filter(id=waiting).exists()
-    assert not differences(*domain_folds())
+    assert Book.objects.get(id=waiting).title == "waits for its position"
+    assert not differences(books)
 
 
 def test_verifying_names_the_rows_and_columns_that_differ(some_history, capsys):
@@ -169,7 +182,7 @@ def test_verifying_names_the_rows_and_columns_that_differ(some_history, capsys):
     assert f"availability {second.book_id}: differs in copies (7, should be 2)" in said
     assert f"due_loans {second.loan_id}: missing" in said
     assert "shelves: nothing differs" in said
-    assert "domain: nothing differs" in said
+    assert "lending_loan: nothing differs" in said
 
 
 def test_verifying_finds_a_row_that_no_event_made(some_history):
@@ -199,6 +212,161 @@ def test_a_read_model_refuses_other_writers(some_history):
         DueLoan.objects.all().delete()
 
 
+def test_a_table_in_parts_is_the_same_as_in_one(committed_db, a_loan, now):
+    loans_made = [a_loan() for _ in range(12)]
+    loans.return_copy(copy_id=loans_made[0].copy_id, now=now + timedelta(days=1))
+    sequencer.sequence_all()
+    feed.catch_up_all()
+    live = {name: rows_of(fold) for name, fold in registry.every_fold().items()}
+
+    call_command("rebuild_projections", "domain", *READ_MODELS, parallel=2, verify=True)
+
+    assert {n: rows_of(fold) for n, fold in registry.every_fold().items()} == live
+
+
+def test_what_a_worker_process_cannot_fold_is_named(committed_db, a_loan):
+    a_loan()
+    with connection.cursor() as cursor:  # as an older or a broken program wrote it
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("UPDATE outbox_event SET data = data - 'due_at'")
+    sequencer.sequence_all()
+
+    with pytest.raises(CommandError, match=r"cannot take the book.borrowed .*due_at"):
+        call_command("rebuild_projections", "due_loans", parallel=2)
+
+    assert not leftovers()
+
+
+def leftovers():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'shadow'")
+        return cursor.fetchall()
+
+
+def test_a_second_rebuild_is_refused_and_told_who_runs_the_first(committed_db, a_loan):
+    a_loan()
+    inside, may_go = threading.Event(), threading.Event()
+
+    def wait(done, total):
+        inside.set()
+        may_go.wait(10)
+
+    first = in_thread(lambda: rebuild(due_loans, progress=wait))
+    assert inside.wait(10)
+    with pytest.raises(CommandError) as refusal:
+        call_command("rebuild_projections", "due_loans")
+    rebuild(registry.read_models()["shelves"])
+    may_go.set()
+    first.join()
+
+    assert re.search(
+        rf"due_loans is being rebuilt already, by process {os.getpid()} on \S+ since "
+        r"\d{4}-",
+        str(refusal.value),
+    )
+    assert rebuild(due_loans).rows == 1
+
+
+def shape_of(table):
+    """Return what a migration would find: columns, indexes and constraints."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT attname::text, format_type(atttypid, atttypmod), attnotnull::text
+            FROM pg_attribute
+            WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped
+            UNION ALL
+            SELECT indexname, indexdef, '' FROM pg_indexes
+            WHERE schemaname = 'public' AND tablename = %(table)s
+            UNION ALL
+            SELECT conname, pg_get_constraintdef(oid), contype::text
+            FROM pg_constraint WHERE conrelid = %(table)s::regclass
+            ORDER BY 1, 2, 3
+            """,
+            {"table": table},
+        )
+        return cursor.fetchall()
+
+
+@pytest.mark.parametrize("name", READ_MODELS)
+def test_an_exchanged_table_has_the_same_columns_indexes_and_constraints(
+    some_history, name
+):
+    before = shape_of(name)
+
+    rebuilt = rebuild(registry.read_models()[name])
+
+    assert rebuilt.corrected is None
+    assert len(before) > 6
+    assert shape_of(name) == before
+
+
+def test_a_table_on_which_others_hang_is_corrected_in_place(some_history):
+    written(due_loans).all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE VIEW of_somebodys_report AS SELECT * FROM due_loans")
+
+        rebuilt = rebuild(due_loans)
+
+        cursor.execute("SELECT count(*) FROM of_somebodys_report")
+        assert cursor.fetchone() == (1,)
+    assert rebuilt.corrected == 1
+
+
+def test_two_rows_that_have_what_belongs_to_each_other_are_corrected(
+    some_history, monkeypatch
+):
+    monkeypatch.setattr(takeover, "BATCH", 1)
+    one, other = written(copies).all()[:2]
+    theirs = one.barcode, other.barcode
+    for copy, barcode in ((one, "away"), (other, theirs[0]), (one, theirs[1])):
+        written(copies).filter(id=copy.id).update(barcode=barcode)
+
+    rebuilt = rebuild(copies)
+
+    assert rebuilt.corrected == 2
+    assert not differences(copies)
+
+
+def test_rows_that_refer_to_each_other_come_back_together(some_history):
+    written(loans_fold).all().delete()
+    written(copies).all().delete()
+
+    rebuild(*domain_folds())
+
+    assert not differences(*domain_folds())
+
+
+def test_nobody_is_refused_and_no_event_is_lost_while_tables_are_rebuilt(
+    committed_db, a_copy, a_member, now
+):
+    stock = [(a_copy(), a_member()) for _ in range(4)]
+    over = threading.Event()
+    done = []
+
+    def lend_and_take_back(number):
+        if number == len(stock):
+            call_command("rebuild_projections", "domain", *READ_MODELS, json=True)
+            call_command("rebuild_projections", "domain", *READ_MODELS, json=True)
+            return over.set()
+        copy_id, member_id = stock[number]
+        while not over.is_set():
+            loans.borrow_copy(copy_id=copy_id, member_id=member_id, now=now)
+            loans.return_copy(copy_id=copy_id, now=now)
+            sequencer.sequence_all()
+            feed.catch_up_all()
+            done.append(copy_id)
+        return None
+
+    answers = at_once(len(stock) + 1, lend_and_take_back)
+    sequencer.sequence_all()
+    feed.catch_up_all()
+
+    assert answers == [None] * len(answers)
+    assert set(done) == {copy_id for copy_id, _ in stock}
+    assert not differences(*registry.every_fold().values())
+
+
 @pytest.fixture
 def under_way(committed_db):
     """Keep an operation of another thread under way until the block ends."""
@@ -221,33 +389,62 @@ def under_way(committed_db):
     return begin
 
 
-def test_a_replay_waits_for_the_operations_under_way(under_way, a_book):
+@pytest.fixture
+def a_wrong_title(committed_db, a_book):
+    """Scribble over a book's row, so that there is something to correct."""
+    book = a_book(title="as it was recorded")
+    written(books).filter(id=book).update(title="scribbled over")
+    return book
+
+
+def rebuild_books():
+    rebuild(books)
+
+
+def test_a_correction_waits_for_the_operations_under_way(
+    under_way, a_book, a_wrong_title
+):
     with under_way(lambda: a_book(title="under way")):
-        replaying = in_thread(replay_domain)
-        replaying.join(0.4)
-        waits = replaying.is_alive()
-    replaying.join()
+        rebuilding = in_thread(rebuild_books)
+        rebuilding.join(0.6)
+        waits = rebuilding.is_alive()
+    rebuilding.join()
 
+    titles = {book.title for book in Book.objects.all()}
     assert waits
-    assert Book.objects.get().title == "under way"
+    assert titles == {"as it was recorded", "under way"}
 
 
-def test_an_operation_gets_in_while_a_replay_waits(under_way, a_book):
+def test_an_operation_gets_in_while_a_correction_waits(
+    under_way, a_book, a_wrong_title
+):
     with under_way(gate.enter):
-        replaying = in_thread(replay_domain)
+        rebuilding = in_thread(rebuild_books)
         a_book(title="between two tries")
-        still_waits = replaying.is_alive()
-    replaying.join()
+        still_waits = rebuilding.is_alive()
+    rebuilding.join()
 
     assert still_waits
-    assert Book.objects.get().title == "between two tries"
+    assert Book.objects.filter(title="between two tries").exists()
+    assert not differences(books)
 
 
-def test_whoever_cannot_get_in_alone_says_so(under_way, monkeypatch):
+def test_where_nothing_differs_no_operation_is_waited_for(under_way, a_book):
+    with under_way(lambda: a_book(title="under way")):
+        rebuilt = rebuild(books)
+
+    assert rebuilt.corrected == 0
+
+
+def test_whoever_cannot_get_in_alone_says_so(under_way, monkeypatch, a_wrong_title):
     monkeypatch.setattr(gate, "PATIENCE", 0)
+    monkeypatch.setattr(takeover, "PATIENCE", 0)
 
-    with under_way(gate.enter), pytest.raises(OperationalError, match="lock timeout"):
-        replay_domain()
+    with (
+        under_way(gate.enter),
+        pytest.raises(CouldNotTakeOver, match="catalog_book could not be taken over"),
+    ):
+        rebuild_books()
 
 
 def test_nobody_waits_for_long_after_having_got_in_alone(db):
@@ -274,7 +471,7 @@ def test_a_replay_deletes_nothing_that_refers_to_its_rows(db, a_loan):
     a_loan()
     pre_delete.connect(note)
     try:
-        replay_domain()
+        rebuild(*domain_folds())
     finally:
         pre_delete.disconnect(note)
 

@@ -1,0 +1,67 @@
+"""
+A table in parts, by key: each process folds the events of its own part.
+
+The part of a key is told by its last character, which for a UUID is drawn evenly;
+PostgreSQL tells it in the same way, so that most events of other parts are not sent.
+
+Imports no models, like `workers.py`, which reads it.
+"""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from outbox.codec import DomainEvent
+    from outbox.folds import Fold, Key
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of so many."""
+
+    number: int = 0
+    of: int = 1
+
+    def holds(self, key: Key) -> bool:
+        """Tell whether a row with this key belongs here."""
+        if self.of == 1:
+            return True
+        first = str(key[0] if isinstance(key, tuple) else key)
+        return ord(first[-1:] or "0") % self.of == self.number
+
+    def concerns(self, fold: Fold) -> sql.Composable:
+        """Return a condition on an event `e`; it may let through, never hold back."""
+        if self.of == 1:
+            return sql.SQL("true")
+        return sql.SQL(" OR ").join(
+            self._concerns(event_class, [step.field for step in steps])
+            for event_class, steps in fold.steps.items()
+        )
+
+    def _concerns(
+        self, event_class: type[DomainEvent], fields: list[str | None]
+    ) -> sql.Composable:
+        is_one = sql.SQL("e.type = {}").format(sql.Literal(event_class.type))
+        hints = typing.get_type_hints(event_class)
+        # A key that is worked out, or has another text in JSON, only Python can tell.
+        if any(field is None or hints[field] is not UUID for field in fields):
+            return is_one
+        mine = sql.SQL(" OR ").join(
+            sql.SQL("ascii(right(e.data ->> {}, 1)) % {} = {}").format(
+                sql.Literal(field), sql.Literal(self.of), sql.Literal(self.number)
+            )
+            for field in fields
+        )
+        # An older shape may call the field by another name.
+        return sql.SQL("({} AND (e.schema_version <> {} OR {}))").format(
+            is_one, sql.Literal(event_class.schema_version), mine
+        )
+
+
+WHOLE = Part()
