@@ -7,6 +7,8 @@ import re
 import secrets
 import sys
 
+import orjson
+
 from config.proof.claims import Claim, Finding
 from config.proof.running import Ran, environment, run
 
@@ -18,6 +20,13 @@ GUARD = (
     "test_no_made_up_url_reaches_a_forbidden_address"
 )
 
+HOSTILE = "tests/outbox/webhooks/test_hostile.py"
+DEADLINE = 2.0  # seconds, of an attempt in this proof
+FEWEST = 40  # hostile receivers
+LATEST = 250.0  # milliseconds past the deadline
+MOST_MEMORY = 8 * 1024  # KiB
+
+_COST = re.compile(r"^hostile (\{.+\})$", re.MULTILINE)
 _REACHED = re.compile(r"urls=(\d+) connections=(\d+) forbidden=(\d+)")  # it says so
 
 
@@ -39,6 +48,26 @@ def guarded(ran: Ran) -> Finding:
     return Finding(f"{figure} ({plain})", holds)
 
 
+def hostile_receivers_cost_little() -> Finding:
+    """Let a relay tell every hostile receiver, each attempt with its own deadline."""
+    return afforded(_tests(HOSTILE, HOSTILE_DEADLINE=str(DEADLINE)))
+
+
+def afforded(ran: Ran) -> Finding:
+    """Return what the dearest of the attempts have cost; each has to be recorded."""
+    costs = [orjson.loads(found) for found in _COST.findall(ran.text)]
+    if not costs:
+        return Finding(ran.last_line, False)
+    late = max(cost["late"] for cost in costs)
+    grown = max(cost["grown"] for cost in costs)
+    figure = (
+        f"{len(costs)} receivers: {late:.0f} ms past the deadline and "
+        f"{grown / 1024:.1f} MiB at most"
+    )
+    cheap = late <= LATEST and grown <= MOST_MEMORY
+    return Finding(figure, ran.well and len(costs) >= FEWEST and cheap)
+
+
 def _tests(*tests: str, **values: str) -> Ran:
     """Run tests that print what they have found."""
     if importlib.util.find_spec("pytest") is None:
@@ -54,5 +83,10 @@ def _tests(*tests: str, **values: str) -> Ran:
 CLAIMS = (
     Claim(
         "no URL leads a webhook to a forbidden address", no_forbidden_address_is_reached
+    ),
+    Claim(
+        "a hostile receiver costs a worker its deadline and no memory, and leaves "
+        "its attempt",
+        hostile_receivers_cost_little,
     ),
 )

@@ -167,6 +167,22 @@ def test_the_guard_holds_when_only_public_addresses_were_reached(said, holds):
     assert not webhooks.guarded(Ran(False, [said])).holds
 
 
+@pytest.mark.parametrize(
+    ("late", "grown", "count", "holds"),
+    [
+        (250, 8192, 40, True),
+        (251, 0, 40, False),
+        (0, 8193, 40, False),
+        (0, 0, 39, False),
+    ],
+)
+def test_hostile_receivers_are_afforded_up_to_a_bound(late, grown, count, holds):
+    said = [f'hostile {{"name": "a", "late": {late}, "grown": {grown}}}'] * count
+
+    assert webhooks.afforded(Ran(True, said)).holds is holds
+    assert not webhooks.afforded(Ran(False, said)).holds
+
+
 def test_without_pytest_the_claim_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(machines.importlib.util, "find_spec", lambda name: None)
 

@@ -6,8 +6,6 @@ import gc
 import gzip
 import ipaddress
 import socket
-import ssl
-import struct
 import threading
 import time
 import tracemalloc
@@ -16,137 +14,36 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from outbox.channels.webhooks import addresses, attempts, transport
 from outbox.channels.webhooks.addresses import ANYWHERE, PUBLIC, AddressPolicy
 from outbox.channels.webhooks.answers import BODY_LIMIT
 from outbox.channels.webhooks.connections import Session, Sessions
+from tests.outbox.webhooks.certificates import Authority, self_signed, serving
+from tests.outbox.webhooks.hostile import BROKEN, SLOW, drip_handshake
+from tests.outbox.webhooks.receivers import (
+    OK,
+    deaf,
+    keep_alive,
+    reset,
+    response,
+    saying,
+    silent,
+    started,
+)
 
 pytestmark = pytest.mark.timeout(30)
 
 SHORT = 0.2
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-
-
-class Receiver:
-    """A receiver on loopback that answers each connection as it is told to."""
-
-    def __init__(self, answer, tls=None):
-        self.answer, self.tls = answer, tls
-        self.connections, self.requests, self.faults = 0, [], []
-        self.done = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}/hook"
-        self.threads = [threading.Thread(target=self.accept)]
-        self.threads[0].start()
-
-    def accept(self):
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.threads.append(threading.Thread(target=self.serve, args=[peer]))
-            self.threads[-1].start()
-
-    def serve(self, peer):
-        with contextlib.suppress(OSError), peer:
-            peer.settimeout(4)
-            if self.tls:
-                peer = self.tls.wrap_socket(peer, server_side=True)
-            with peer:
-                self.answer(self, peer)
-
-    def read_request(self, peer):
-        """Return one whole request, or b"" when there is none any more."""
-        head = b""
-        while b"\r\n\r\n" not in head:
-            more = peer.recv(65536)
-            if not more:
-                return b""
-            head += more
-        head, _, body = head.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-        while len(body) < length:
-            body += peer.recv(65536)
-        self.requests.append((head.decode(), body))
-        return head
-
-    def stop(self):
-        self.done.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for thread in self.threads:
-            thread.join()
 
 
 @pytest.fixture
 def receiver():
-    """Start receivers; end them, and everything they hold open, after the test."""
-    with contextlib.ExitStack() as started:
-
-        def start(answer, **options):
-            server = Receiver(answer, **options)
-            started.callback(server.stop)
-            return server
-
-        yield start
-
-
-def saying(*parts, pause=0.0):
-    """Read the request, say these parts, close."""
-
-    def answer(server, peer):
-        server.read_request(peer)
-        for part in parts:
-            peer.sendall(part)
-            server.done.wait(pause)
-
-    return answer
-
-
-def keeping_on(first, then, pause=0.0):
-    """Read the request, say the first part, then the other one without end."""
-
-    def answer(server, peer):
-        server.read_request(peer)
-        peer.sendall(first)
-        while not server.done.is_set():
-            peer.sendall(then)
-            server.done.wait(pause)
-
-    return answer
-
-
-def keep_alive(server, peer):
-    while server.read_request(peer):
-        peer.sendall(OK)
-
-
-def silent(server, peer):
-    server.read_request(peer)
-    server.done.wait(4)
-
-
-def deaf(server, peer):
-    server.done.wait(4)
-
-
-def reset(peer):
-    """Close with a reset instead of a farewell."""
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.close()
-
-
-def response(status, body=b"", **headers):
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    """Start receivers that end with the test."""
+    with contextlib.ExitStack() as running:
+        yield lambda answer, **options: running.enter_context(
+            started(answer, **options)
+        )
 
 
 def post(url, body=b"{}", headers=None, *, deadline=10.0, policy=ANYWHERE, **options):
@@ -341,30 +238,6 @@ def test_a_chunked_body_is_read(receiver):
 # --- receivers that mean harm
 
 
-SLOW = {
-    "accept, then silence": silent,
-    "no reading either": deaf,
-    "status line drip": keeping_on(b"HTTP/1.1 20", b"0", 0.02),
-    "header drip": keeping_on(b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.02),
-    "body drip": keeping_on(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 0.02),
-    "sized body drip": keeping_on(response("200 OK")[:-4] + b"99\r\n\r\n", b"x", 0.02),
-    "chunk drip": keeping_on(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 0.02
-    ),
-    "chunk size drip": keeping_on(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0", 0.02
-    ),
-    "endless trailers": keeping_on(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"
-    ),
-    "1xx drip": keeping_on(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.02),
-    "10 GiB promised": keeping_on(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n", b"x", 0.02
-    ),
-    "410, then silence": keeping_on(response("410 Gone")[:-5] + b"9\r\n\r\n", b"", 1),
-}
-
-
 @pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
 def test_a_slow_receiver_meets_the_deadline(receiver, answer):
     server = receiver(answer)
@@ -383,26 +256,6 @@ def test_what_was_read_before_the_deadline_is_kept(receiver):
 
     assert (answer.outcome, answer.status) == ("deadline", 200)
     assert answer.text == "working on"
-
-
-BROKEN = {
-    "garbage": b"\x16\x03\x01\x00garbage\xff\r\n\r\n" * 9,
-    "another protocol": b"SSH-2.0-OpenSSH_9.6\r\n",
-    "HTTP/2": b"HTTP/2.0 200 OK\r\n\r\n",
-    "no status": b"HTTP/1.1 abc OK\r\n\r\n",
-    "huge status": b"HTTP/1.1 " + b"9" * 5000 + b" OK\r\n\r\n",
-    "100,000 headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000 + b"\r\n",
-    "a long header": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 10**6 + b"\r\n\r\n",
-    "99 long headers": b"HTTP/1.1 200 OK\r\n"
-    + (b"X: " + b"y" * 60_000 + b"\r\n") * 99
-    + b"\r\n",
-    "a long status line": b"HTTP/1.1 200 " + b"K" * 10**6 + b"\r\n\r\n",
-    "endless 1xx": b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000,
-    "cut short": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhi",
-    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nhi",
-    "bad chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi",
-    "cut chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhi",
-}
 
 
 @pytest.mark.parametrize("said", BROKEN.values(), ids=BROKEN)
@@ -686,38 +539,12 @@ def test_every_attempt_is_judged_anew_on_a_kept_connection_too(receiver):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """Return a file with a key and a self-signed certificate for hooks.test."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hooks.test")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("hooks.test")]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "hooks.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls") / "hooks.pem")
 
 
 @pytest.fixture
 def tls(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+    return serving(certificate)
 
 
 @pytest.fixture
@@ -766,17 +593,24 @@ def test_a_certificate_nobody_vouches_for_is_a_tls_error(receiver, tls):
     assert server.requests == []
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_certificate_is_good_until_it_ends(receiver, tmp_path, ended):
+    authority = Authority(tmp_path)
+    server = receiver(keep_alive, tls=serving(authority.issue(ended=ended)))
+    url = server.url.replace("127.0.0.1", "hooks.test")
+
+    with Session() as session:
+        session.verify = str(authority.file)
+        answer = post(url, session=session, policy=leading_to("127.0.0.1"))
+
+    assert answer.outcome == ("tls_error" if ended else "ok")
+    assert ("expired" in answer.text) == ended
+
+
 def test_plain_http_where_tls_belongs_is_a_tls_error(receiver):
     server = receiver(lambda server, peer: peer.sendall(OK * 9))
 
     assert post(server.url.replace("http:", "https:")).outcome == "tls_error"
-
-
-def drip_handshake(server, peer):
-    """Begin a TLS record of 16 KiB and take a lifetime over it."""
-    peer.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
-    while not server.done.wait(0.02):
-        peer.sendall(b"\x03")
 
 
 @pytest.mark.parametrize("answer", [deaf, drip_handshake])
