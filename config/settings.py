@@ -91,6 +91,7 @@ OUTBOX: dict[str, Any] = {
         "library.members.events",
         "library.lending.events",
         "library.news.events",
+        "outbox.channels.webhooks.events",
     ],
     "FOLDS": [
         "library.catalog.state",
@@ -102,6 +103,7 @@ OUTBOX: dict[str, Any] = {
         "library.lending.letters",
         "library.members.letters",
         "library.news.letters",
+        "outbox.channels.webhooks.letters",
     ],
     "DUTIES": ["library.news.announcements.announce_today"],
     "FOLLOWERS": ["projections.feed.catch_up_all"],

@@ -89,6 +89,9 @@ def _(row: Row, event: CopyRemoved) -> Row:
 BOOKS = ("book.created", "book.updated", "book.deleted")
 COPIES = ("copy.added", "copy.removed")
 OTHERS = (
+    "endpoint.failed",
+    "endpoint.recovered",
+    "endpoint.switched_off",
     "book.renewed",
     "user.registered",
     "user.updated",

@@ -44,6 +44,9 @@ def _(row: Row, event: CopyReturned) -> Row:
 
 
 OTHERS = (
+    "endpoint.failed",
+    "endpoint.recovered",
+    "endpoint.switched_off",
     "branch.described",
     "titles.announced",
     "book.created",

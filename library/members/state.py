@@ -33,6 +33,9 @@ def _(row: Row, event: UserUpdated) -> Row:
 
 
 OTHERS = (
+    "endpoint.failed",
+    "endpoint.recovered",
+    "endpoint.switched_off",
     "book.renewed",
     "book.created",
     "book.updated",

@@ -56,3 +56,4 @@ def _(row: Row, event: CopyReturned) -> Row:
 availability.ignore("user.registered", "user.updated")
 availability.ignore("book.renewed")
 availability.ignore("branch.described", "policy.set", "titles.announced")
+availability.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")

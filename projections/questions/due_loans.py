@@ -35,3 +35,4 @@ def _(row: Row, event: CopyReturned) -> None:
 due_loans.ignore("book.created", "book.updated", "book.deleted")
 due_loans.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
 due_loans.ignore("branch.described", "policy.set", "titles.announced")
+due_loans.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")

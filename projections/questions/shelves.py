@@ -36,3 +36,4 @@ def _(row: Row, event: CopyReturned) -> Row:
 shelves.ignore("book.created", "book.updated", "book.deleted")
 shelves.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
 shelves.ignore("branch.described", "policy.set", "titles.announced")
+shelves.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")

@@ -14,7 +14,14 @@ from django.conf import settings
 
 from outbox import schedule, tracing
 from outbox.channels.contract import Outcome, RouteTo
-from outbox.channels.webhooks import endpoints, envelope, rotation, signing, transport
+from outbox.channels.webhooks import (
+    endpoints,
+    envelope,
+    incidents,
+    rotation,
+    signing,
+    transport,
+)
 from outbox.channels.webhooks.addresses import ANYWHERE, PUBLIC, AddressPolicy
 from outbox.errors import CannotUnseal
 from outbox.models import Delivery, WebhookEndpoint
@@ -67,6 +74,10 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
         session=transport.session_of(delivery.destination),
         policy=_policy(),
     )
+    if answer.outcome == "gone":
+        # First this: if we die before the outcome is written, what is owed ends when
+        # it is claimed again, since the endpoint is off.
+        incidents.switch_off(endpoint.id, reason="gone")
     return Outcome(
         delivered=answer.delivered,
         name=answer.outcome,

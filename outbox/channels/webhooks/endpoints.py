@@ -78,6 +78,7 @@ def change(
         endpoint.event_types = _patterns(event_types)
     if active is not None:
         endpoint.active = active
+        _start_anew(endpoint)
     _save(endpoint)
     return endpoint
 
@@ -132,6 +133,13 @@ def wanted_types(endpoint: WebhookEndpoint) -> list[str]:
         for event_type in codec.event_types()
         if any(_matches(pattern, event_type) for pattern in endpoint.event_types)
     ]
+
+
+def _start_anew(endpoint: WebhookEndpoint) -> None:
+    """Forget how it answered: who switches it on again has put it right."""
+    Destination.objects.filter(channel=CHANNEL, destination=str(endpoint.id)).update(
+        failures=0, failing_since=None, failed_at=None, warned_at=None, not_before=None
+    )
 
 
 def _save(endpoint: WebhookEndpoint) -> None:
