@@ -85,27 +85,21 @@ INSTALLED_APPS = [
     *EXTRA_APPS,
 ]
 
+PARTS = ["library.catalog", "library.members", "library.lending", "library.news"]
+
 OUTBOX: dict[str, Any] = {
-    "EVENTS": [
-        "library.catalog.events",
-        "library.members.events",
-        "library.lending.events",
-        "library.news.events",
-        "outbox.channels.webhooks.events",
-    ],
-    "FOLDS": [
-        "library.catalog.state",
-        "library.members.state",
-        "library.lending.state",
-        "library.news.state",
-    ],
+    "EVENTS": [f"{each}.events" for each in (*PARTS, "outbox.channels.webhooks")],
+    "FOLDS": [f"{each}.state" for each in PARTS],
     "LETTERS": [
         "library.lending.letters",
         "library.members.letters",
         "library.news.letters",
         "outbox.channels.webhooks.letters",
     ],
-    "DUTIES": ["library.news.announcements.announce_today"],
+    "DUTIES": [
+        "library.news.announcements.announce_today",
+        "outbox.channels.webhooks.incidents.look_after",
+    ],
     "FOLLOWERS": ["projections.feed.catch_up_all"],
     "GAUGES": ["projections.gauges.lag"],
     "CHANNELS": [

@@ -12,12 +12,11 @@ that brought it about, as any other (decision 10).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from outbox import gate, log
@@ -40,13 +39,16 @@ TO_SWITCH_OFF = Q(failed_at__gte=F("failing_since") + SWITCH_OFF_AFTER)
 TO_WARN = Q(failed_at__gte=F("failing_since") + WARN_AFTER, warned_at=None)
 
 
-def look_after(stopped: Callable[[], bool] = lambda: False) -> None:
-    """Tell owners what they have to know by now, and switch off what has failed."""
+def look_after() -> None:
+    """
+    Tell owners what they have to know by now, and switch off what has failed.
+
+    A duty of the relays (OUTBOX['DUTIES']): two at a time do nothing twice.
+    """
     guarded = Destination.objects.filter(channel=endpoints.CHANNEL)
     concerned = guarded.filter(OVER | TO_SWITCH_OFF | TO_WARN)
     for endpoint_id in concerned.values_list("destination", flat=True):
-        if not stopped():
-            _look_after(endpoint_id)
+        _look_after(endpoint_id)
 
 
 @transaction.atomic
@@ -80,7 +82,7 @@ def _look_after(endpoint_id: str) -> None:
         )
     elif row.filter(TO_SWITCH_OFF).exists():
         _switch_off(endpoint, "failing")
-    elif failure := row.filter(TO_WARN).values("failing_since", "failed_at").first():
+    elif failure := _to_warn_of(row):
         row.update(warned_at=failure["failed_at"])
         log.record(
             [
@@ -89,6 +91,11 @@ def _look_after(endpoint_id: str) -> None:
                 )
             ]
         )
+
+
+def _to_warn_of(row: QuerySet[Destination]) -> Any:
+    """Return since when and when last it failed, if that is to be told."""
+    return row.filter(TO_WARN).values("failing_since", "failed_at").first()
 
 
 def _active(endpoint_id: Any) -> WebhookEndpoint | None:

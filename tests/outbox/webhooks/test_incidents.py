@@ -14,6 +14,7 @@ from outbox.channels.messages import Address, compose
 from outbox.channels.webhooks import channel, endpoints, incidents
 from outbox.columns import Now
 from outbox.models import Delivery, Destination, Event, Route, Status, WebhookEndpoint
+from tests.threads import at_once
 
 DAY = timedelta(days=1)
 A_MOMENT = timedelta(seconds=1)
@@ -177,13 +178,16 @@ def test_one_that_is_switched_on_again_starts_anew(endpoint, tell):
     assert Destination.objects.get().failures == 1
 
 
-def test_a_stop_is_heard(endpoint, tell):
+def test_two_who_look_at_once_record_one_fact(committed_db, request):
+    endpoint, tell = map(request.getfixturevalue, ("endpoint", "tell"))
     tell()
-    ago(failing_since=6 * DAY)
+    ago(failing_since=2 * DAY)
+    tell()
 
-    incidents.look_after(lambda: True)
+    at_once(4, lambda number: incidents.look_after())
 
-    assert noticed() == []
+    assert noticed() == ["endpoint.failed"]
+    assert endpoint.active
 
 
 def test_what_guards_a_removed_endpoint_goes_with_it(endpoint):
