@@ -20,6 +20,9 @@ def _(row: None, event: TitlesAnnounced) -> Row:
 
 
 OTHERS = (
+    "endpoint.failed",
+    "endpoint.recovered",
+    "endpoint.switched_off",
     "book.created",
     "book.updated",
     "book.deleted",

@@ -64,9 +64,8 @@ def _look_after(endpoint_id: str) -> None:
     """Do the first of what is due; each look does one."""
     gate.enter()
     endpoint = _active(endpoint_id)
-    row = Destination.objects.filter(
-        channel=endpoints.CHANNEL, destination=endpoint_id
-    ).select_for_update()  # an outcome may have changed it since we looked
+    row = Destination.objects.filter(channel=endpoints.CHANNEL, destination=endpoint_id)
+    list(row.select_for_update())  # an outcome may have changed it since we looked
     if endpoint is None:
         return
     if row.filter(OVER).exists():

@@ -21,7 +21,9 @@ A_MOMENT = timedelta(seconds=1)
 
 
 @pytest.fixture
-def endpoint(db, httpserver, settings):
+def endpoint(request, httpserver, settings):
+    if "committed_db" not in request.fixturenames:
+        request.getfixturevalue("db")
     settings.OUTBOX = {**settings.OUTBOX, "PLAIN_HTTP": True}
     httpserver.no_handler_status_code = 500
     owner = User.objects.create_user("owner", is_staff=True)
@@ -178,8 +180,7 @@ def test_one_that_is_switched_on_again_starts_anew(endpoint, tell):
     assert Destination.objects.get().failures == 1
 
 
-def test_two_who_look_at_once_record_one_fact(committed_db, request):
-    endpoint, tell = map(request.getfixturevalue, ("endpoint", "tell"))
+def test_two_who_look_at_once_record_one_fact(committed_db, endpoint, tell):
     tell()
     ago(failing_since=2 * DAY)
     tell()
