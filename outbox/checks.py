@@ -9,6 +9,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
 from django.utils.module_loading import import_string
 
 from outbox import codec
@@ -24,6 +26,7 @@ def check_wiring(**kwargs: Any) -> list[CheckMessage]:
         *(problem for fold in domain_folds() for problem in unhandled(fold)),
         *_receiver_names(),
         *_letter_names(),
+        *_letter_words(),
         *_dotted_paths(),
     ]
 
@@ -75,6 +78,28 @@ def _letter_names() -> Iterator[CheckMessage]:
                 hint="Give each a name of its own; deliveries are owed under it.",
                 id="outbox.E004",
             )
+
+
+def _letter_words() -> Iterator[CheckMessage]:
+    """Yield an error for each language in which a letter cannot be written."""
+    for letter in letters.letters():
+        for language, _ in settings.LANGUAGES:
+            template = f"{letter.template}.{language}.html"
+            try:
+                get_template(template)
+            except TemplateDoesNotExist:
+                yield Error(
+                    f"The letter {letter.name!r} has no words in {language!r}.",
+                    hint=f"Write templates/{template}.",
+                    id="outbox.E006",
+                )
+            if not letter.mandatory and language not in letter.title:
+                yield Error(
+                    f"The kind {letter.kind!r} is called nothing in {language!r}.",
+                    hint=f"Name it in the `title` of the letter {letter.name!r}: "
+                    "members choose by it.",
+                    id="outbox.E007",
+                )
 
 
 def _dotted_paths() -> Iterator[CheckMessage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,8 +63,8 @@ def describe(
 
 
 def _title(given: str) -> str:
-    """Return a title without surrounding blanks, or refuse an empty one."""
-    text = given.strip()
+    """Return a title in one line, or refuse an empty one."""
+    text = _line(given, "title")
     if not text:
         raise InvalidDescription("A book needs a title. Enter one.", field="title")
     if len(text) > LONGEST_TITLE:
@@ -75,8 +76,8 @@ def _title(given: str) -> str:
 
 
 def _authors(given: Sequence[str]) -> tuple[str, ...]:
-    """Return the authors' names without surrounding blanks; at least one."""
-    names = tuple(name.strip() for name in given)
+    """Return the authors' names in one line each; at least one."""
+    names = tuple(_line(name, "authors") for name in given)
     if not names or not all(names):
         raise InvalidDescription(
             "A book needs an author, and every author a name. Enter it.",
@@ -131,6 +132,17 @@ def kind(given: str) -> str:
     if not re.fullmatch(rf"[a-z0-9-]{{1,{LONGEST_KIND}}}", given):
         raise InvalidKind(given)
     return given
+
+
+def _line(given: str, field: str) -> str:
+    """Return a text in one line: titles and names stand in the heads of letters."""
+    text = " ".join(given.split())
+    if any(unicodedata.category(each) == "Cc" for each in text):
+        raise InvalidDescription(
+            f"{text!r} contains a control character. Type it in again.",
+            field=field,
+        )
+    return text
 
 
 def _short(given: str, longest: int, field: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +42,7 @@ loan_receipt = Letter(
     template="letters/loan_receipt",
     recipients=_borrower,
     context=_lent,
+    sample={"title": "Oʻtkan kunlar", "due_on": date(2026, 3, 30)},
     title={"en": "Receipts for what you borrow", "uz": "Olingan kitoblar tilxati"},
 )
 
@@ -51,6 +52,7 @@ renewal_receipt = Letter(
     template="letters/renewal_receipt",
     recipients=_borrower,
     context=_lent,
+    sample={"title": "Oʻtkan kunlar", "due_on": date(2026, 4, 27)},
     title={"en": "Receipts for renewals", "uz": "Muddat uzaytirilgani haqida xabarlar"},
 )
 
@@ -60,6 +62,10 @@ return_receipt = Letter(
     template="letters/return_receipt",
     recipients=_borrower,
     context=_returned,
+    sample={
+        "title": "Oʻtkan kunlar",
+        "returned_at": datetime(2026, 3, 12, 9, tzinfo=UTC),
+    },
     title={
         "en": "Receipts for what you return",
         "uz": "Qaytarilgan kitoblar tilxati",

@@ -7,12 +7,14 @@ a fold. `Member` is what the library knows of the same person by its facts.
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.functions import Upper
 from django.utils import timezone
@@ -61,6 +63,15 @@ class User(AbstractUser):
         ]
         # Who tells of a bounce knows the address alone.
         indexes = [models.Index(Upper("email"), name="members_user_email")]
+
+    def clean(self) -> None:
+        """Refuse what would break the head of a letter to this user."""
+        super().clean()
+        for field in ("username", "first_name", "last_name", "email"):
+            if any(unicodedata.category(each) == "Cc" for each in getattr(self, field)):
+                raise ValidationError(
+                    {field: "It contains a control character. Type it in again."}
+                )
 
     @property
     def email_bounced_at(self) -> datetime | None:

@@ -49,6 +49,13 @@ new_titles = Letter(
     kind=KIND,
     digest=True,
     title=TITLE,
+    sample={
+        "books": [
+            {"title": "Oʻtkan kunlar", "authors": ["Abdulla Qodiriy"]},
+            {"title": "Good Omens", "authors": ["Terry Pratchett", "Neil Gaiman"]},
+        ],
+        "more": 3,
+    },
 )
 
 new_title = Letter(
@@ -60,4 +67,5 @@ new_title = Letter(
     holds=lambda event: bool(_live([event.book_id])),
     kind=KIND,
     title=TITLE,
+    sample={"book": {"title": "Oʻtkan kunlar", "authors": ["Abdulla Qodiriy"]}},
 )

@@ -68,8 +68,9 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
         event = log.decoded(Event.objects.get(id=delivery.event_id))
         if unneeded := _unneeded(letter, event, address):
             return unneeded
+        context = letter.context(event)
         return _send(
-            compose(letter, event, address, message_id=delivery.message_id),
+            compose(letter, context, address, message_id=delivery.message_id),
             ends,
             partial(claims.sending, delivery) if once else _nothing,
         )

@@ -71,6 +71,8 @@ class Letter:
     kind: str = ""
     title: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What its kind is called in each language, where a member chooses."""
+    sample: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """A context to show the letter with, before anything has happened."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", self.kind or self.name)

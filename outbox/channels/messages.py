@@ -10,8 +10,10 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formataddr
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -24,7 +26,6 @@ from django.utils.html import strip_tags
 from django.utils.module_loading import import_string
 
 from outbox.channels.letters import Letter
-from outbox.codec import DomainEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,13 @@ class BadHeader(Exception):
 
 
 def compose(
-    letter: Letter, event: DomainEvent, address: Address, *, message_id: str
+    letter: Letter, context: Mapping[str, Any], address: Address, *, message_id: str
 ) -> EmailMultiAlternatives:
-    """Return the message; raise BadHeader for what cannot stand in its head."""
+    """
+    Return the message that says what is in the context.
+
+    Raises BadHeader for what cannot stand in its head.
+    """
     to = _mailbox(address)
     unsubscribe = "" if letter.mandatory else _unsubscribe_url(letter, address)
     about = {
@@ -62,7 +67,7 @@ def compose(
     }
     with translation.override(address.language):
         source = render_to_string(
-            f"{letter.template}.{address.language}.html", letter.context(event) | about
+            f"{letter.template}.{address.language}.html", {**context, **about}
         )
     subject, text = _words(source)
     _check_header(subject)

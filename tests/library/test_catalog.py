@@ -217,3 +217,20 @@ def test_a_copy_borrowed_while_its_book_is_withdrawn_is_one_or_the_other(
 
     refused = {getattr(answer, "code", None) for answer in answers} - {None}
     assert refused in ({"still_in_use"}, {"unknown_copy"})
+
+
+def test_titles_and_names_are_kept_in_one_line(db, a_book):
+    book_id = a_book(title="Oʻtkan\r\nkunlar ", authors=["Abdulla\tQodiriy"])
+
+    book = Book.objects.get(id=book_id)
+    assert (book.title, book.authors) == ("Oʻtkan kunlar", ["Abdulla Qodiriy"])
+
+
+@pytest.mark.parametrize("field", ["title", "authors"])
+def test_a_control_character_is_refused_where_a_letter_quotes_it(db, a_book, field):
+    text = "Oʻtkan\x1b[2Jkunlar"
+
+    with pytest.raises(InvalidDescription) as refusal:
+        a_book(**{field: text if field == "title" else [text]})
+
+    assert refusal.value.facts["field"] == field

@@ -129,3 +129,12 @@ def test_names_are_joined_at_the_moment_of_reading(db, a_member):
     member_id = a_member(username="reader", first_name="Nodira", last_name="Aliyeva")
 
     assert names.of([member_id, uuid4()]) == {member_id: "Nodira Aliyeva"}
+
+
+@pytest.mark.parametrize("field", ["username", "first_name", "last_name", "email"])
+def test_nobody_is_registered_who_would_break_the_head_of_a_letter(db, a_member, field):
+    with pytest.raises(InvalidMember) as refusal:
+        a_member(**{field: "aziza\nBcc: all@example.org"})
+
+    assert refusal.value.facts["field"] == field
+    assert not Event.objects.exists()

@@ -148,6 +148,24 @@ def test_two_letters_of_one_name_are_found_at_start(monkeypatch):
     assert found == ["outbox.E004"]
 
 
+@pytest.mark.parametrize(
+    ("changed", "problems"),
+    [
+        ({"template": "letters/nowhere"}, ["outbox.E006", "outbox.E006"]),
+        ({"title": {"en": "Receipts"}}, ["outbox.E007"]),
+        ({"title": {}, "mandatory": True}, []),
+        ({}, []),
+    ],
+)
+def test_a_letter_that_lacks_a_language_is_found_at_start(
+    monkeypatch, changed, problems
+):
+    letter = dataclasses.replace(loan_receipt, **changed)
+    monkeypatch.setattr(letters, "letters", lambda: (letter,))
+
+    assert [each.id for each in checks._letter_words()] == problems
+
+
 def test_a_letter_imported_by_a_second_module_is_still_one_letter(monkeypatch):
     monkeypatch.setattr(members_letters, "loan_receipt", loan_receipt, raising=False)
 
