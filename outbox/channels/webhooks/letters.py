@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,11 @@ def _about(event: Incident) -> dict[str, Any]:
     return {"event": event, "url": url}
 
 
+SAMPLE = {
+    "url": "https://partner.example/hooks",
+    "event": {"failing_since": datetime(2026, 3, 2, 10, tzinfo=UTC), "reason": ""},
+}
+
 # Mandatory, all three: they come once an incident, and whoever has muted them hears
 # nothing of an outage that nobody else can end.
 endpoint_failed = Letter(
@@ -35,6 +41,7 @@ endpoint_failed = Letter(
     recipients=_owner,
     context=_about,
     mandatory=True,
+    sample=SAMPLE,
 )
 
 endpoint_recovered = Letter(
@@ -44,6 +51,7 @@ endpoint_recovered = Letter(
     recipients=_owner,
     context=_about,
     mandatory=True,
+    sample=SAMPLE,
 )
 
 endpoint_switched_off = Letter(
@@ -53,4 +61,5 @@ endpoint_switched_off = Letter(
     recipients=_owner,
     context=_about,
     mandatory=True,
+    sample=SAMPLE,
 )
