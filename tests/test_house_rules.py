@@ -21,6 +21,8 @@ from config import machine
 from library.signals import SIGNALS
 from outbox import claims, codec, relay, sweep, tasks
 from outbox.audit import CHECKS
+from outbox.channels import answers, emails
+from outbox.channels.contract import Outcome
 from outbox.channels.letters import letters
 from outbox.channels.registry import channels
 from outbox.management.commands.relay import SESSION
@@ -108,6 +110,37 @@ def test_the_document_of_events_says_who_is_told(event_type):
         names.add(event_type.replace(".", "_"))
 
     assert set(re.findall(r"`([^`]+)`", told)) == names
+
+
+# --- docs/letters.md ----------------------------------------------------------
+
+
+def test_the_document_of_letters_knows_every_letter_and_no_other():
+    rows = sections("letters.md", 2)["Every letter"].splitlines()
+    told = {tuple(re.findall(r"`([a-z_.]+)`", row)) for row in rows if row[:3] == "| `"}
+
+    assert told == {
+        (each.name, each.event.type, *([] if each.mandatory else [each.kind]))
+        for each in letters()
+    }
+
+
+def test_the_document_of_letters_knows_what_may_become_of_one():
+    told = first_cells(sections("letters.md", 2)["What becomes of a letter"])
+    known = {
+        value.name
+        for module in (answers, emails)
+        for value in vars(module).values()
+        if isinstance(value, Outcome)
+    }
+
+    assert set(told) == known | {
+        answers.BOUNCED,
+        "refused",
+        "put_off",
+        "deadline",
+        "letter_unknown",
+    }
 
 
 # --- docs/operations.md -------------------------------------------------------
