@@ -122,7 +122,7 @@ OUTBOX: dict[str, Any] = {
 LENDING = {"LOAN_DAYS": LOAN_DAYS, "LOAN_LIMIT": LOAN_LIMIT}
 
 # Who is asked before something of a lower part goes: see library/guards.py.
-LIBRARY_GUARDS = {"copy": ["library.lending.loans.blocking_copy"]}
+LIBRARY_GUARDS = ["library.lending.blocking"]
 
 PROJECTIONS = [
     "projections.questions.availability",

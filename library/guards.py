@@ -1,9 +1,9 @@
 """
 What a lower part asks of the higher ones before it lets something go.
 
-The catalogue cannot know of loans; it asks whoever is named in
-`LIBRARY_GUARDS`, under the row's lock, and is answered with the ids that
-stand in the way.
+The catalogue cannot know of loans; it asks the modules named in
+`LIBRARY_GUARDS`, each with a function for every question, under the row's lock,
+and is answered with the ids that stand in the way.
 """
 
 from __future__ import annotations
@@ -20,6 +20,6 @@ Guard = Callable[[UUID], list[UUID]]
 def blocking(question: str, subject: UUID) -> list[UUID]:
     """Return the ids that stand in the way, from every guard of the question."""
     guards: list[Guard] = [
-        import_string(path) for path in settings.LIBRARY_GUARDS.get(question, ())
+        import_string(f"{path}.{question}") for path in settings.LIBRARY_GUARDS
     ]
     return [blocker for guard in guards for blocker in guard(subject)]

@@ -72,16 +72,19 @@ class AvailabilityQuerySet(FoldedQuerySet["Availability"]):
 
     def on_shelf(self) -> AvailabilityQuerySet:
         """Return the books of which a copy can be borrowed now."""
-        return self.live().filter(copies__gt=models.F("on_loan"))
+        return self.live().filter(
+            copies__gt=models.F("on_loan") + models.F("set_aside")
+        )
 
 
 class Availability(FoldedModel):
-    """How many copies of a book there are, and how many of them are out."""
+    """How many copies of a book there are, and how many are out or set aside."""
 
     book_id = models.UUIDField(primary_key=True)
     title = models.TextField()
     copies = models.PositiveIntegerField(default=0)
     on_loan = models.PositiveIntegerField(default=0)
+    set_aside = models.PositiveIntegerField(default=0)
     withdrawn_at = models.DateTimeField(null=True)
 
     objects: ClassVar[AvailabilityQuerySet] = AvailabilityQuerySet.as_manager()  # type: ignore[assignment]
@@ -90,9 +93,12 @@ class Availability(FoldedModel):
         db_table = "availability"
         verbose_name_plural = "availability"
         constraints = [
-            # More copies out than there are: an event was missed or came twice.
+            # More copies out or set aside than there are: an event was missed or
+            # came twice.
             models.CheckConstraint(
-                condition=models.Q(on_loan__lte=models.F("copies")),
+                condition=models.Q(
+                    copies__gte=models.F("on_loan") + models.F("set_aside")
+                ),
                 name="availability_on_loan_within_copies",
             ),
         ]
@@ -103,7 +109,7 @@ class Availability(FoldedModel):
     @property
     def available(self) -> int:
         """How many copies can be borrowed now."""
-        return int(self.copies - self.on_loan)
+        return int(self.copies - self.on_loan - self.set_aside)
 
 
 class ShelfQuerySet(FoldedQuerySet["Shelf"]):

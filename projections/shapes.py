@@ -44,4 +44,5 @@ class AvailabilityShown(serializers.Serializer[object]):
     title = serializers.CharField()
     copies = serializers.IntegerField()
     on_loan = serializers.IntegerField()
+    set_aside = serializers.IntegerField()
     available = serializers.IntegerField()

@@ -4,9 +4,9 @@ A few makers, all through the real operations.
     def test_something(db, a_loan, now):
         loan = a_loan()
 
-`a_book`, `a_branch`, `a_copy` and `a_member` return ids, `a_loan` returns the event;
-what a test does not name is made up. A test asks for `db`, or for `committed_db`
-where it has to commit.
+`a_book`, `a_branch`, `a_copy` and `a_member` return ids, `a_loan` and `a_hold` the
+event; what a test does not name is made up. A test asks for `db`, or for
+`committed_db` where it has to commit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 from django.test.utils import setup_databases, teardown_databases
 
 from library.catalog import books, branches, copies
-from library.lending import loans
+from library.lending import holds, loans
 from library.members import users
 
 _numbers = count(1)
@@ -89,6 +89,17 @@ def a_loan(a_copy, a_member, now):
             member_id=member_id or a_member(),
             **{"now": now, **more},
         )
+
+    return make
+
+
+@pytest.fixture
+def a_hold(a_member, now):
+    """Place a hold of a book for a member and return what was recorded."""
+
+    def make(book_id, member_id=None, **more):
+        who = {"book_id": book_id, "member_id": member_id or a_member()}
+        return holds.place_hold(**who, **{"now": now, **more})
 
     return make
 

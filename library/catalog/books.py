@@ -126,7 +126,7 @@ def withdraw_book(*, book_id: UUID, now: datetime) -> BookDeleted:
     Take a book and its copies out of the catalogue.
 
     Locks the book, then its copies. Raises UnknownBook, and StillInUse with
-    the ids of the loans that stand in the way.
+    the ids of the loans and holds that stand in the way.
     """
     gate.enter()
     book = Book.objects.lock(book_id)
@@ -136,7 +136,7 @@ def withdraw_book(*, book_id: UUID, now: datetime) -> BookDeleted:
         .order_by("id")
         .select_for_update(no_key=True)
     )
-    blockers = [
+    blockers = guards.blocking("book", book.id) + [
         blocker for copy in copies for blocker in guards.blocking("copy", copy.id)
     ]
     if blockers:

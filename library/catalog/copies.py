@@ -54,7 +54,7 @@ def remove_copy(*, copy_id: UUID, now: datetime) -> CopyRemoved:
     """
     Take a copy out of stock.
 
-    Raises UnknownCopy, and StillInUse with the loan that stands in the way.
+    Raises UnknownCopy, and StillInUse with the loan or hold that stands in the way.
     """
     gate.enter()
     copy = Copy.objects.lock(copy_id)

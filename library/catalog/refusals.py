@@ -153,7 +153,7 @@ class StillInUse(Refusal):
 
     def __init__(self, what: str, subject: UUID, blockers: Sequence[UUID]) -> None:
         super().__init__(
-            f"The {what} {subject} cannot go: {len(blockers)} open loan(s) stand in "
-            "the way. Take the copies back first.",
+            f"The {what} {subject} cannot go: {len(blockers)} open loan(s) or hold(s) "
+            "stand in the way. Take the copies back, or cancel the holds, first.",
             blockers=list(blockers),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from library.lending.models import Loan, Policy
+from library.lending.models import Hold, Loan, Policy
 from outbox.windows import Window
 
 
@@ -21,3 +21,10 @@ class LoanWindow(Window):
     list_select_related = ["book", "copy"]
     search_fields = ["copy__barcode"]
     ordering = ["-borrowed_at", "id"]
+
+
+@admin.register(Hold)
+class HoldWindow(Window):
+    list_display = ["id", "book", "member_id", "number", "status", "pickup_until"]
+    list_select_related = ["book"]
+    ordering = ["-placed_at", "id"]

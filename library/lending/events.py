@@ -26,7 +26,8 @@ class CopyBorrowed:
     A copy left with a member.
 
     `due_at` and the numbers of the policy are said here and never worked out
-    again: a later change of policy must not rewrite history.
+    again: a later change of policy must not rewrite history. `hold_id` is the hold
+    that ends with it, `hold_copy_id` the copy that was set aside for that hold.
     """
 
     type: ClassVar[str] = "book.borrowed"
@@ -46,6 +47,8 @@ class CopyBorrowed:
     branch_id: UUID | None = None
     policy: str = "default"
     policy_version: int = 0
+    hold_id: UUID | None = None
+    hold_copy_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,3 +126,77 @@ class PolicySet:
     fee_maximum: int
     fee_limit: int
     lost_fee: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldPlaced:
+    """A member waits for a book; numbers of a book's holds count 1, 2, 3 …"""
+
+    type: ClassVar[str] = "hold.placed"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "hold:{hold_id}"
+    about: ClassVar[tuple[str, ...]] = ("hold_id", "book_id", "member_id")
+    occurred: ClassVar[str] = "placed_at"
+
+    hold_id: UUID
+    book_id: UUID
+    member_id: UUID
+    placed_at: datetime
+    number: int
+    hold_limit: int
+    policy: str
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldReady:
+    """A copy was set aside for whose turn it is."""
+
+    type: ClassVar[str] = "hold.ready"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "hold:{hold_id}"
+    about: ClassVar[tuple[str, ...]] = ("hold_id", "book_id", "copy_id", "member_id")
+    occurred: ClassVar[str] = "ready_at"
+
+    hold_id: UUID
+    book_id: UUID
+    member_id: UUID
+    copy_id: UUID
+    branch_id: UUID | None
+    ready_at: datetime
+    pickup_until: datetime
+    pickup_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldCancelled:
+    """A member waits no longer; `copy_id` was set aside, if one was."""
+
+    type: ClassVar[str] = "hold.cancelled"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "hold:{hold_id}"
+    about: ClassVar[tuple[str, ...]] = ("hold_id", "book_id", "copy_id", "member_id")
+    occurred: ClassVar[str] = "cancelled_at"
+
+    hold_id: UUID
+    book_id: UUID
+    member_id: UUID
+    copy_id: UUID | None
+    cancelled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldExpired:
+    """Nobody came for the copy that was set aside."""
+
+    type: ClassVar[str] = "hold.expired"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "hold:{hold_id}"
+    about: ClassVar[tuple[str, ...]] = ("hold_id", "book_id", "copy_id", "member_id")
+    occurred: ClassVar[str] = "expired_at"
+
+    hold_id: UUID
+    book_id: UUID
+    member_id: UUID
+    copy_id: UUID | None
+    expired_at: datetime

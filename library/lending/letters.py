@@ -8,27 +8,44 @@ from uuid import UUID
 
 from library.catalog.calendars import ALWAYS_OPEN
 from library.catalog.models import Book, Branch
-from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
+from library.lending.events import (
+    CopyBorrowed,
+    CopyRenewed,
+    CopyReturned,
+    HoldExpired,
+    HoldReady,
+)
+from library.lending.models import Hold
 from outbox.channels.letters import Letter
 
 
-def _borrower(event: CopyBorrowed | CopyRenewed | CopyReturned) -> tuple[UUID]:
+def _borrower(
+    event: CopyBorrowed | CopyRenewed | CopyReturned | HoldReady | HoldExpired,
+) -> tuple[UUID]:
     return (event.member_id,)
 
 
 def _lent(event: CopyBorrowed | CopyRenewed) -> dict[str, Any]:
-    return {"title": _title(event.book_id), "due_on": _day_of(event)}
+    return {
+        "title": _title(event.book_id),
+        "due_on": _day_at(event.branch_id, event.due_at),
+    }
 
 
 def _returned(event: CopyReturned) -> dict[str, Any]:
     return {"title": _title(event.book_id), "returned_at": event.returned_at}
 
 
-def _day_of(event: CopyBorrowed | CopyRenewed) -> date:
-    """Return the day a loan is due by the clocks of its branch."""
-    if event.branch_id is None:
-        return ALWAYS_OPEN.day_of(event.due_at)
-    return Branch.objects.get(id=event.branch_id).calendar.day_of(event.due_at)
+def _ready(event: HoldReady) -> dict[str, Any]:
+    until_on = _day_at(event.branch_id, event.pickup_until)
+    return {"title": _title(event.book_id), "until_on": until_on}
+
+
+def _day_at(branch_id: UUID | None, moment: datetime) -> date:
+    """Return which day a moment is by the clocks of a branch."""
+    if branch_id is None:
+        return ALWAYS_OPEN.day_of(moment)
+    return Branch.objects.get(id=branch_id).calendar.day_of(moment)
 
 
 def _title(book_id: UUID) -> str:
@@ -70,4 +87,26 @@ return_receipt = Letter(
         "en": "Receipts for what you return",
         "uz": "Qaytarilgan kitoblar tilxati",
     },
+)
+
+hold_ready = Letter(
+    name="hold_ready",
+    event=HoldReady,
+    template="letters/hold_ready",
+    recipients=_borrower,
+    context=_ready,
+    sample={"title": "Oʻtkan kunlar", "until_on": date(2026, 3, 22)},
+    until=lambda event: event.pickup_until,
+    holds=lambda event: Hold.objects.ready().filter(id=event.hold_id).exists(),
+    title={"en": "Books that wait for you", "uz": "Sizni kutayotgan kitoblar"},
+)
+
+hold_expired = Letter(
+    name="hold_expired",
+    event=HoldExpired,
+    template="letters/hold_expired",
+    recipients=_borrower,
+    context=lambda event: {"title": _title(event.book_id)},
+    sample={"title": "Oʻtkan kunlar"},
+    title={"en": "Holds that have ended", "uz": "Tugagan band qilishlar"},
 )

@@ -9,9 +9,10 @@ from django.db import transaction
 
 from library.advance import advance
 from library.catalog.models import Book, Copy
-from library.lending import policies, rules
+from library.catalog.refusals import UnknownCopy
+from library.lending import holds, policies, queue, rules
 from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
-from library.lending.models import Loan
+from library.lending.models import Hold, Loan
 from library.lending.refusals import AlreadyReturned, CopyNotOnLoan, UnknownLoan
 from library.members.models import Member
 from outbox import gate
@@ -24,14 +25,17 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
     Lend a copy to a member until its due date.
 
     Locks the member, then the copy: two requests for one copy, or two by one
-    member, wait for each other here instead of racing past the rules.
+    member, wait for each other here instead of racing past the rules. Where the
+    member waits for the book, the hold ends here, under the lock of the book.
 
     Raises UnknownMember, UnknownCopy, BranchNeverOpens, and, with all reasons
-    that apply, NotForLoan, CopyOnLoan, AlreadyOnLoanToMember or LoanLimit.
+    that apply, NotForLoan, CopyOnLoan, AlreadyOnLoanToMember, OnHoldForOther or
+    LoanLimit.
     """
     gate.enter()
     member = Member.objects.lock(member_id)
-    copy = Copy.objects.lock(copy_id)
+    hold = _hold_of(member, copy_id)
+    copy = _held(copy_id, hold)
 
     policy = policies.for_loan(copy.branch_id, member.category, copy.kind)
     open_loans = Loan.objects.open().filter(member=member).count()
@@ -49,8 +53,12 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
         branch_id=copy.branch_id,
         policy=policy.name,
         policy_version=policy.version,
+        hold_id=hold.id if hold else None,
+        hold_copy_id=hold.copy_id if hold else None,
     )
     advance(borrowed)
+    if hold and hold.copy_id != copy.id:
+        holds.hand_on(hold.copy_id, now)
     return borrowed
 
 
@@ -61,13 +69,16 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
 
     Locks the member, the book, then the copy. Raises UnknownLoan,
     AlreadyReturned, BranchNeverOpens, and, with all reasons that apply,
-    NotForLoan, RenewalsUsed or TooSoon.
+    NotForLoan, OnHoldForOther, RenewalsUsed or TooSoon.
     """
     gate.enter()
     loan = _open_and_held(loan_id)
     policy = policies.for_loan(loan.branch_id, loan.member.category, loan.copy.kind)
     standing = rules.LoanStanding(
-        copy_id=loan.copy_id, due_at=loan.due_at, renewals=loan.renewals
+        copy_id=loan.copy_id,
+        due_at=loan.due_at,
+        renewals=loan.renewals,
+        wanted_by_others=queue.wanted_by_others(loan.book_id),
     )
     rules.check_may_renew(policy, loan.calendar, standing, now)
 
@@ -96,10 +107,18 @@ def return_copy(
     """
     Take a copy back, whoever brings it; with `loan_id`, close that loan only.
 
+    It is set aside for whose turn it is. Locks the book, then the copy.
+
     Raises UnknownCopy, CopyNotOnLoan, and AlreadyReturned where the loan named
     is not the open one.
     """
     gate.enter()
+    book_id = (
+        Copy.objects.live().filter(id=copy_id).values_list("book", flat=True).first()
+    )
+    if book_id is None:
+        raise UnknownCopy(copy_id)
+    Book.objects.lock(book_id)
     copy = Copy.objects.lock(copy_id)
     loan = Loan.objects.of_copy(copy.id)
     if loan_id is not None and (loan is None or loan.id != loan_id):
@@ -115,14 +134,8 @@ def return_copy(
         returned_at=now,
     )
     advance(returned)
+    holds.hand_on(copy.id, now)
     return returned
-
-
-def blocking_copy(copy_id: UUID) -> list[UUID]:
-    """Answer the catalogue: which open loans keep a copy from going."""
-    return list(
-        Loan.objects.open().filter(copy_id=copy_id).values_list("id", flat=True)
-    )
 
 
 def _open_and_held(loan_id: UUID) -> Loan:
@@ -140,10 +153,31 @@ def _open_and_held(loan_id: UUID) -> Loan:
     return found
 
 
+def _hold_of(member: Member, copy_id: UUID) -> Hold | None:
+    """Return the member's open hold of the copy's book, the book then locked."""
+    mine = Hold.objects.open().filter(member=member, book__copies=copy_id)
+    hold = mine.first()  # only who holds the member's lock could place one
+    if hold is None:
+        return None
+    Book.objects.lock(hold.book_id)
+    return mine.first()
+
+
+def _held(copy_id: UUID, hold: Hold | None) -> Copy:
+    """Return the copy, locked with the one that is set aside, by their ids."""
+    kept = hold.copy_id if hold else None
+    held = {
+        each: Copy.objects.lock(each) for each in sorted({copy_id, kept or copy_id})
+    }
+    return held[copy_id]
+
+
 def _standing(copy: Copy) -> rules.CopyStanding:
     loan = Loan.objects.of_copy(copy.id)
     if loan is None:
-        return rules.CopyStanding(copy_id=copy.id)
+        kept = Hold.objects.ready().filter(copy=copy.id)
+        kept_for = kept.values_list("member", flat=True).first()
+        return rules.CopyStanding(copy_id=copy.id, kept_for=kept_for)
     return rules.CopyStanding(
         copy_id=copy.id, borrower_id=loan.member_id, due_at=loan.due_at
     )

@@ -9,10 +9,14 @@ from uuid import UUID
 
 from library.catalog.calendars import Calendar
 from library.lending.refusals import (
+    AlreadyOnHold,
     AlreadyOnLoanToMember,
     CopyOnLoan,
+    HoldLimit,
     LoanLimit,
     NotForLoan,
+    NothingToHold,
+    OnHoldForOther,
     RenewalsUsed,
     TooSoon,
 )
@@ -47,20 +51,46 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyStanding:
-    """Where a copy is: with whom and until when, or on the shelf (None)."""
+    """
+    Where a copy is: with whom and until when, or here (None).
+
+    `kept_for` is the member for whom it is set aside.
+    """
 
     copy_id: UUID
     borrower_id: UUID | None = None
     due_at: datetime | None = None
+    kept_for: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoanStanding:
-    """An open loan: which copy, until when, how often it was renewed."""
+    """
+    An open loan: which copy, until when, how often it was renewed.
+
+    `wanted_by_others` says how many wait for whom no other copy is free.
+    """
 
     copy_id: UUID
     due_at: datetime
     renewals: int
+    wanted_by_others: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """
+    A book that a member would wait for.
+
+    `lendable`: there is a copy that could be lent to them; `at_home`: the copy of
+    it they have on loan, and until when.
+    """
+
+    book_id: UUID
+    lendable: bool
+    at_home: tuple[UUID, datetime] | None
+    on_hold: bool
+    open_holds: int
 
 
 def check_may_borrow(
@@ -98,11 +128,29 @@ def renewed_due_date(
     return due_date(policy, calendar, max(loan.due_at, now))
 
 
+def check_may_hold(policy: Policy, wish: Wish) -> None:
+    """Refuse with every reason that applies; pass where none does."""
+    refuse_for(_against_hold(policy, wish))
+
+
+def _against_hold(policy: Policy, wish: Wish) -> Iterator[Refusal]:
+    if not wish.lendable:
+        yield NothingToHold(wish.book_id)
+    if wish.at_home is not None:
+        yield AlreadyOnLoanToMember(*wish.at_home)
+    if wish.on_hold:
+        yield AlreadyOnHold(wish.book_id)
+    if wish.open_holds >= policy.hold_limit:
+        yield HoldLimit(wish.open_holds, policy.hold_limit)
+
+
 def _against_renewal(
     policy: Policy, calendar: Calendar, loan: LoanStanding, now: datetime
 ) -> Iterator[Refusal]:
     if not policy.loan_days:
         yield NotForLoan(loan.copy_id, policy.name)
+    if loan.wanted_by_others:
+        yield OnHoldForOther(loan.copy_id)
     if loan.renewals >= policy.renewal_limit:
         yield RenewalsUsed(loan.renewals, policy.renewal_limit)
     if policy.renewable_days:
@@ -121,5 +169,7 @@ def _reasons(
         mine = copy.borrower_id == member_id
         on_loan = AlreadyOnLoanToMember if mine else CopyOnLoan
         yield on_loan(copy.copy_id, copy.due_at)
+    if copy.kept_for not in {None, member_id}:
+        yield OnHoldForOther(copy.copy_id)
     if open_loans >= policy.loan_limit:
         yield LoanLimit(open_loans, policy.loan_limit)

@@ -29,6 +29,41 @@ class NewLoan(Given):
     member_id = serializers.UUIDField(required=False)
 
 
+class HoldShown(serializers.Serializer[object]):
+    """
+    A hold. `position` counts from 1 while it waits; a copy is set aside once ready.
+
+    `status` is waiting, ready, fulfilled, cancelled or expired.
+    """
+
+    id = serializers.UUIDField()
+    book_id = serializers.UUIDField()
+    title = serializers.CharField(source="book.title")
+    member_id = serializers.UUIDField()
+    status = serializers.CharField()
+    position = serializers.IntegerField(allow_null=True)
+    placed_at = serializers.DateTimeField()
+    copy_id = serializers.UUIDField(allow_null=True)
+    ready_at = serializers.DateTimeField(allow_null=True)
+    pickup_until = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewHold(Given):
+    """A book to wait for: oneself, or, by a librarian, anybody."""
+
+    book_id = serializers.UUIDField()
+    member_id = serializers.UUIDField(required=False)
+
+
+class HoldQuery(Given):
+    """Which holds to list."""
+
+    book = serializers.UUIDField(required=False)
+    member = serializers.UUIDField(required=False)
+    open = serializers.BooleanField(required=False)
+
+
 class LoanQuery(Given):
     """Which loans to list."""
 

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from datetime import datetime
+from uuid import UUID
 
-from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned, PolicySet
-from library.lending.models import Loan, Policy
+from library.lending.events import (
+    CopyBorrowed,
+    CopyRenewed,
+    CopyReturned,
+    HoldCancelled,
+    HoldExpired,
+    HoldPlaced,
+    HoldReady,
+    PolicySet,
+)
+from library.lending.models import Hold, Loan, Policy
 from outbox.folds import Fold, Row
 
 policies = Fold(Policy, key="policy_id")
@@ -43,6 +54,50 @@ def _(row: Row, event: CopyReturned) -> Row:
     return replace(row, returned_at=event.returned_at)
 
 
+holds = Fold(Hold, key="hold_id")
+
+
+@holds.on(HoldPlaced)
+def _(row: None, event: HoldPlaced) -> Row:
+    return holds.Row(
+        id=event.hold_id,
+        book_id=event.book_id,
+        member_id=event.member_id,
+        number=event.number,
+        placed_at=event.placed_at,
+    )
+
+
+@holds.on(HoldReady)
+def _(row: Row, event: HoldReady) -> Row:
+    return replace(
+        row,
+        copy_id=event.copy_id,
+        ready_at=event.ready_at,
+        pickup_until=event.pickup_until,
+    )
+
+
+@holds.on(HoldCancelled)
+def _(row: Row, event: HoldCancelled) -> Row:
+    return _closed(row, event.cancelled_at, "cancelled")
+
+
+@holds.on(HoldExpired)
+def _(row: Row, event: HoldExpired) -> Row:
+    return _closed(row, event.expired_at, "expired")
+
+
+@holds.on(CopyBorrowed, keys=lambda event: [event.hold_id] if event.hold_id else [])
+def _(row: Row, event: CopyBorrowed, key: UUID) -> Row:
+    return _closed(row, event.borrowed_at, "fulfilled")
+
+
+def _closed(row: Row, at: datetime, outcome: str) -> Row:
+    return replace(row, closed_at=at, outcome=outcome)
+
+
+HOLDS = ("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
 OTHERS = (
     "endpoint.failed",
     "endpoint.recovered",
@@ -57,5 +112,6 @@ OTHERS = (
     "user.registered",
     "user.updated",
 )
-policies.ignore("book.borrowed", "book.renewed", "book.returned", *OTHERS)
-loans.ignore("policy.set", *OTHERS)
+policies.ignore(*HOLDS, "book.borrowed", "book.renewed", "book.returned", *OTHERS)
+loans.ignore("policy.set", *HOLDS, *OTHERS)
+holds.ignore("policy.set", "book.renewed", "book.returned", *OTHERS)

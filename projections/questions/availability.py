@@ -11,7 +11,13 @@ from library.catalog.events import (
     CopyAdded,
     CopyRemoved,
 )
-from library.lending.events import CopyBorrowed, CopyReturned
+from library.lending.events import (
+    CopyBorrowed,
+    CopyReturned,
+    HoldCancelled,
+    HoldExpired,
+    HoldReady,
+)
 from outbox.folds import Fold, Row
 from projections.models import Availability
 
@@ -45,7 +51,8 @@ def _(row: Row, event: CopyRemoved) -> Row:
 
 @availability.on(CopyBorrowed)
 def _(row: Row, event: CopyBorrowed) -> Row:
-    return replace(row, on_loan=row.on_loan + 1)
+    kept = 1 if event.hold_copy_id else 0
+    return replace(row, on_loan=row.on_loan + 1, set_aside=row.set_aside - kept)
 
 
 @availability.on(CopyReturned)
@@ -54,6 +61,19 @@ def _(row: Row, event: CopyReturned) -> Row:
 
 
 availability.ignore("user.registered", "user.updated")
-availability.ignore("book.renewed")
+
+
+@availability.on(HoldReady)
+def _(row: Row, event: HoldReady) -> Row:
+    return replace(row, set_aside=row.set_aside + 1)
+
+
+@availability.on(HoldCancelled)
+@availability.on(HoldExpired)
+def _(row: Row, event: HoldCancelled | HoldExpired) -> Row:
+    return replace(row, set_aside=row.set_aside - 1) if event.copy_id else row
+
+
+availability.ignore("book.renewed", "hold.placed")
 availability.ignore("branch.described", "policy.set", "titles.announced")
 availability.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")

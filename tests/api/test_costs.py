@@ -16,6 +16,7 @@ LISTS = {
     "/api/v1/copies/": 3,
     "/api/v1/members/": 4,
     "/api/v1/loans/": 3,
+    "/api/v1/holds/": 3,
     "/api/v1/loans/overdue/": 5,
     "/api/v1/members/me/shelf/": 4,
     "/api/v1/webhook-endpoints/": 4,
@@ -24,11 +25,12 @@ LISTS = {
 
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list_costs_the_same_however_long(
-    librarian, a_loan, sequenced, django_assert_num_queries, path
+    librarian, a_loan, a_hold, sequenced, django_assert_num_queries, path
 ):
     for number in range(3):
         a_loan(now=datetime(2026, 1, 1, tzinfo=UTC))
         a_loan(member_id=librarian.member_id)
+        a_hold(a_loan().book_id)
         librarian.post(
             "/api/v1/webhook-endpoints/",
             {"url": f"https://example.org/{number}", "event_types": ["book.*"]},
@@ -63,7 +65,7 @@ def test_deliveries_cost_the_same_however_many(
 def test_borrowing_costs_this_much(reader, a_copy, django_assert_num_queries):
     given = {"copy_id": a_copy()}
 
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(19):
         answer = reader.post("/api/v1/loans/", given)
 
     assert answer.status_code == 201
@@ -72,7 +74,7 @@ def test_borrowing_costs_this_much(reader, a_copy, django_assert_num_queries):
 def test_a_key_costs_this_much_more(reader, a_copy, django_assert_num_queries):
     given = {"copy_id": a_copy()}
 
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(24):
         answer = reader.keyed("/api/v1/loans/", given, "k1")
 
     assert answer.status_code == 201

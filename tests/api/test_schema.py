@@ -64,7 +64,7 @@ def _nobody_is_throttled(monkeypatch, settings):
 
 
 @pytest.fixture
-def there(librarian, a_book, a_branch, a_copy, a_loan):
+def there(librarian, a_book, a_branch, a_copy, a_loan, a_hold):
     """Ids that are there, so that more than 404s is tried."""
     endpoint, _ = endpoints.create(
         owner=User.objects.get(id=librarian.member_id),
@@ -76,6 +76,7 @@ def there(librarian, a_book, a_branch, a_copy, a_loan):
         "branch_id": str(a_branch()),
         "copy_id": str(a_copy()),
         "loan_id": str(a_loan().loan_id),
+        "hold_id": str(a_hold(a_loan().book_id).hold_id),
         "member_id": str(librarian.member_id),
         "endpoint_id": str(endpoint.id),
     }

@@ -214,8 +214,9 @@ def test_a_borrow_asks_the_database_so_often(
 ):
     copy_id, member_id = a_copy(), a_member()
 
-    # A savepoint and its release, the gate, member and copy locked, the policy,
-    # loans counted, the copy's standing; the fold: its row looked for, and inserted;
-    # the log: the stream's version, the event, the outbox row.
-    with django_assert_num_queries(13):
+    # A savepoint and its release, the gate, member locked, a hold of theirs, the
+    # copy locked, the policy, loans counted, the copy's loan and hold; the fold: its
+    # row looked for, and inserted; the log: the stream's version, the event, the
+    # outbox row.
+    with django_assert_num_queries(15):
         loans.borrow_copy(copy_id=copy_id, member_id=member_id, now=now)

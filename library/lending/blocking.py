@@ -1,0 +1,24 @@
+"""
+What the other parts are answered when they ask whether something may go.
+
+Named in `LIBRARY_GUARDS`: one function for each question, called under the lock
+of what is to go, answering with the ids that stand in the way.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from library.lending.models import Hold, Loan
+
+
+def book(book_id: UUID) -> list[UUID]:
+    """Return the open holds that keep a book from going."""
+    return list(Hold.objects.open().filter(book=book_id).values_list("id", flat=True))
+
+
+def copy(copy_id: UUID) -> list[UUID]:
+    """Return the open loan, or the ready hold, that keeps a copy from going."""
+    loans = Loan.objects.open().filter(copy=copy_id).values_list("id", flat=True)
+    holds = Hold.objects.ready().filter(copy=copy_id).values_list("id", flat=True)
+    return [*loans, *holds]

@@ -1,0 +1,152 @@
+"""Place, cancel and expire holds: wishes for a book, queued."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+
+from library.advance import advance
+from library.catalog.models import Book, Copy
+from library.lending import policies, queue, rules
+from library.lending.events import HoldCancelled, HoldExpired, HoldPlaced
+from library.lending.models import Hold, Loan
+from library.lending.refusals import HoldClosed, HoldNotOver, UnknownHold
+from library.members.models import Member
+from outbox import gate
+from outbox.ids import new_id
+
+
+@transaction.atomic
+def place_hold(*, book_id: UUID, member_id: UUID, now: datetime) -> HoldPlaced:
+    """
+    Let a member wait for a book; a copy that is free is set aside at once.
+
+    Locks the member, the book, then its copies. Raises UnknownMember,
+    UnknownBook, and, with all reasons that apply, NothingToHold,
+    AlreadyOnLoanToMember, AlreadyOnHold or HoldLimit.
+    """
+    gate.enter()
+    member = Member.objects.lock(member_id)
+    book = Book.objects.lock(book_id)
+
+    policy = policies.for_loan(None, member.category, "")
+    rules.check_may_hold(policy, _wish(member, book))
+
+    placed = HoldPlaced(
+        hold_id=new_id(),
+        book_id=book.id,
+        member_id=member.id,
+        placed_at=now,
+        number=_next_number(book.id),
+        hold_limit=policy.hold_limit,
+        policy=policy.name,
+        policy_version=policy.version,
+    )
+    advance(placed)
+    hand_out(book_id=book.id, now=now)
+    return placed
+
+
+@transaction.atomic
+def cancel_hold(*, hold_id: UUID, now: datetime) -> HoldCancelled:
+    """
+    Wait no longer; the copy that was set aside is the next member's.
+
+    Locks the book, then the copy. Raises UnknownHold and HoldClosed.
+    """
+    gate.enter()
+    hold = _open_and_held(hold_id)
+    cancelled = HoldCancelled(
+        hold_id=hold.id,
+        book_id=hold.book_id,
+        member_id=hold.member_id,
+        copy_id=hold.copy_id,
+        cancelled_at=now,
+    )
+    advance(cancelled)
+    hand_on(hold.copy_id, now)
+    return cancelled
+
+
+@transaction.atomic
+def expire_hold(*, hold_id: UUID, now: datetime) -> HoldExpired:
+    """
+    Keep a copy no longer that nobody came for: it is the next member's.
+
+    Locks the book, then the copy. Raises UnknownHold, HoldClosed, and HoldNotOver
+    for one that is not ready or may still be picked up.
+    """
+    gate.enter()
+    hold = _open_and_held(hold_id)
+    if hold.pickup_until is None or hold.pickup_until >= now:
+        raise HoldNotOver(hold.id, hold.pickup_until)
+    expired = HoldExpired(
+        hold_id=hold.id,
+        book_id=hold.book_id,
+        member_id=hold.member_id,
+        copy_id=hold.copy_id,
+        expired_at=now,
+    )
+    advance(expired)
+    hand_on(hold.copy_id, now)
+    return expired
+
+
+@transaction.atomic
+def hand_out(*, book_id: UUID, now: datetime) -> None:
+    """Set the free copies of a book aside for those who wait. Locks the book."""
+    gate.enter()
+    Book.objects.lock(book_id)
+    for copy in queue.free_copies(book_id):
+        ready = queue.next_for(copy, now)
+        if ready:
+            advance(ready)
+
+
+def hand_on(copy_id: UUID | None, now: datetime) -> None:
+    """Set a copy that came free aside for the next; its book and it are locked."""
+    if copy_id is not None:
+        ready = queue.next_for(Copy.objects.lock(copy_id), now)
+        if ready:
+            advance(ready)
+
+
+def _open_and_held(hold_id: UUID) -> Hold:
+    """Return an open hold as it stands once its book and copy are locked."""
+    known = Hold.objects.filter(id=hold_id).first()
+    if known is None:
+        raise UnknownHold(hold_id)
+    if known.closed_at is None:
+        Book.objects.lock(known.book_id)
+    hold = Hold.objects.get(id=hold_id)
+    if hold.closed_at is not None:
+        raise HoldClosed(hold_id, hold.outcome)
+    if hold.copy_id is not None:
+        Copy.objects.lock(hold.copy_id)
+    return hold
+
+
+def _wish(member: Member, book: Book) -> rules.Wish:
+    loan = Loan.objects.open().filter(member=member, book=book).first()
+    mine = Hold.objects.open().filter(member=member)
+    return rules.Wish(
+        book_id=book.id,
+        lendable=any(
+            policies.for_loan(branch_id, member.category, kind).loan_days
+            for branch_id, kind in Copy.objects.live()
+            .filter(book=book)
+            .values_list("branch_id", "kind")
+            .distinct()
+        ),
+        at_home=(loan.copy_id, loan.due_at) if loan else None,
+        on_hold=mine.filter(book=book).exists(),
+        open_holds=mine.count(),
+    )
+
+
+def _next_number(book_id: UUID) -> int:
+    last: int | None = Hold.objects.filter(book=book_id).aggregate(n=Max("number"))["n"]
+    return (last or 0) + 1
