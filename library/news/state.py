@@ -35,5 +35,9 @@ OTHERS = (
     "book.borrowed",
     "book.renewed",
     "book.returned",
+    "hold.placed",
+    "hold.ready",
+    "hold.cancelled",
+    "hold.expired",
 )
 announcements.ignore(*OTHERS)
