@@ -71,6 +71,8 @@ WELL_FORMED = {
         "url": "https://example.org/",
         "event_types": ["book.*"],
         "ordered": False,
+        "scheme": "v1",
+        "compatible": False,
     },
     "/api/v1/tokens/": {"username": "a", "password": "b"},
 }

@@ -50,6 +50,7 @@ LIBRARIANS_ONLY = [
     ("PATCH", "/api/v1/webhook-endpoints/{id}/"),
     ("DELETE", "/api/v1/webhook-endpoints/{id}/"),
     ("GET", "/api/v1/webhook-endpoints/{id}/deliveries/"),
+    ("POST", "/api/v1/webhook-endpoints/{id}/rotate/"),
 ]
 
 

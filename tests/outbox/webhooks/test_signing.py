@@ -299,6 +299,8 @@ def test_a_malformed_signature_is_passed_over_by_a_public_key_too(pair, noise):
 
     assert refusal(signed(signature=noise), secrets=[public]) == "no_match"
     assert refusal(signed(signature=right + "="), secrets=[public]) == "no_match"
+    relabelled = right.replace("v1a,", "v1,")
+    assert refusal(signed(signature=relabelled), secrets=[public]) == "no_match"
 
 
 def test_only_so_many_signatures_are_tried(pair):
