@@ -8,6 +8,7 @@ from outbox import codec, sequencer
 from outbox.channels.webhooks import rotation
 from outbox.models import Attempt, Command, Delivery, Route, WebhookEndpoint
 from tests.api.problems import problem
+from tests.threads import at_once
 
 ENDPOINTS = "/api/v1/webhook-endpoints/"
 GIVEN = {"url": "https://example.org/hook", "event_types": ["book.*"]}
@@ -75,7 +76,9 @@ def test_the_endpoint_of_another_is_not_there(db, a_librarian, endpoint):
     ):
         problem(answer, 404, "not_found")
     assert other.get(ENDPOINTS).json()["count"] == 0
-    assert WebhookEndpoint.objects.get().active
+    row = WebhookEndpoint.objects.get()
+    assert row.active
+    assert rotation.secrets_of(row) == [endpoint["secret"]]
 
 
 def test_readers_have_none(reader, endpoint):
@@ -162,6 +165,18 @@ def test_what_needs_a_shared_secret_is_not_had_with_a_key_pair(librarian, endpoi
     librarian.patch(path, {"compatible": False})
     librarian.post(f"{path}rotate/", {"scheme": "v1a"})
     problem(librarian.patch(path, {"compatible": True}), 400, "invalid_endpoint")
+
+
+def test_rotations_at_once_come_one_after_the_other(committed_db, a_librarian):
+    librarian = a_librarian()
+    made = librarian.post(ENDPOINTS, GIVEN).json()
+    path = f"{ENDPOINTS}{made['id']}/rotate/"
+
+    answers = at_once(4, lambda number: librarian.post(path, {}))
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    shown = {made["secret"], *(answer.json()["secret"] for answer in answers)}
+    assert set(rotation.secrets_of(WebhookEndpoint.objects.get())) == shown
 
 
 def test_so_many_secrets_sign_and_no_more(librarian, endpoint):
