@@ -34,7 +34,7 @@ class Sink:
         return "250 OK"
 
 
-class _Bound(Controller):
+class Bound(Controller):
     """Listens on a socket that is bound already, so that no port is guessed."""
 
     def __init__(self, sink):
@@ -49,7 +49,7 @@ class _Bound(Controller):
 def smtp_sink(settings):
     """Run a mail server, and have letters sent to it."""
     sink = Sink()
-    server = _Bound(sink)
+    server = Bound(sink)
     server.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
