@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from config.proof import chaos, main_job, relay, speed, webhooks
+from config.proof import chaos, letters, main_job, relay, speed, webhooks
 from config.proof.claims import Claim
 
 CLAIMS: Mapping[str, Sequence[Claim]] = {
     "main-job": main_job.CLAIMS,
     "relay": (*relay.RELAY, *chaos.CLAIMS, *speed.CLAIMS),
     "webhooks": webhooks.CLAIMS,
+    "letters": letters.CLAIMS,
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -51,6 +53,19 @@ def run(argv: list[str], *, env: dict[str, str], seconds: float) -> Ran:
     """Run a command; one that takes too long is stopped, and has not ended well."""
     (ran,) = run_together([argv], env=env, seconds=seconds)
     return ran
+
+
+def run_tests(*tests: str, seconds: float, **values: str) -> Ran:
+    """Run tests that print what they have found, with these values to their size."""
+    if importlib.util.find_spec("pytest") is None:
+        return Ran(
+            False,
+            ["pytest is missing: `make proof` brings the development environment"],
+        )
+    options = ["-q", "-s", "-n0", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    limit = ["-o", f"timeout={seconds:.0f}"]
+    argv = [sys.executable, "-m", "pytest", *options, *limit, *tests]
+    return run(argv, env=environment(**values), seconds=seconds)
 
 
 def run_together(

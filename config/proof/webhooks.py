@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import secrets
-import sys
 
 import orjson
 
 from config.proof.claims import Claim, Finding
-from config.proof.running import Ran, environment, run
+from config.proof.running import Ran, run_tests
 
 URLS = 100_000
 LONGEST = 1800.0  # seconds
@@ -32,7 +30,9 @@ _REACHED = re.compile(r"urls=(\d+) connections=(\d+) forbidden=(\d+)")  # it say
 
 def no_forbidden_address_is_reached() -> Finding:
     """Run the test of the made-up URLs with many of them."""
-    ran = _tests(GUARD, GUARD_URLS=str(URLS), GUARD_SEED=secrets.token_hex(4))
+    ran = run_tests(
+        GUARD, seconds=LONGEST, GUARD_URLS=str(URLS), GUARD_SEED=secrets.token_hex(4)
+    )
     return guarded(ran)
 
 
@@ -50,7 +50,7 @@ def guarded(ran: Ran) -> Finding:
 
 def hostile_receivers_cost_little() -> Finding:
     """Let a relay tell every hostile receiver, each attempt with its own deadline."""
-    return afforded(_tests(HOSTILE, HOSTILE_DEADLINE=str(DEADLINE)))
+    return afforded(run_tests(HOSTILE, seconds=LONGEST, HOSTILE_DEADLINE=str(DEADLINE)))
 
 
 def afforded(ran: Ran) -> Finding:
@@ -66,18 +66,6 @@ def afforded(ran: Ran) -> Finding:
     )
     cheap = late <= LATEST and grown <= MOST_MEMORY
     return Finding(figure, ran.well and len(costs) >= FEWEST and cheap)
-
-
-def _tests(*tests: str, **values: str) -> Ran:
-    """Run tests that print what they have found."""
-    if importlib.util.find_spec("pytest") is None:
-        return Ran(
-            False,
-            ["pytest is missing: `make proof` brings the development environment"],
-        )
-    options = ["-q", "-s", "-n0", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    argv = [sys.executable, "-m", "pytest", *options, *tests]
-    return run(argv, env=environment(**values), seconds=LONGEST)
 
 
 CLAIMS = (

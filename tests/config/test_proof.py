@@ -6,11 +6,21 @@ import signal
 import socket
 import sys
 
+import orjson
 import pytest
 from django.core.management import call_command
 
 from config.demo.errors import DemoFailed
-from config.proof import brokers, demos, latency, machines, main_job, registry, webhooks
+from config.proof import (
+    brokers,
+    demos,
+    latency,
+    letters,
+    machines,
+    main_job,
+    registry,
+    webhooks,
+)
 from config.proof.claims import Claim, Finding
 from config.proof.latency import Times
 from config.proof.running import Ran, run
@@ -242,3 +252,31 @@ def test_a_black_hole_accepts_and_says_nothing():
 
 def port_of(url):
     return int(url.rpartition(":")[2])
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [
+        ({}, True),
+        ({"message_ids": 9_999}, False),
+        ({"message_ids": 10_001}, False),
+        ({"dropped": 3}, False),
+        ({"expected": 60, "message_ids": 60}, False),
+    ],
+)
+def test_letters_hold_if_each_has_one_message_id_and_some_were_dropped(found, holds):
+    said = {
+        "expected": 10_000,
+        "message_ids": 10_000,
+        "copies": 10_526,
+        "dropped": 526,
+        **found,
+    }
+    lines = [f".letters {orjson.dumps(said).decode()}", "1 passed"]
+
+    finding = letters.counted(Ran(True, lines))
+
+    assert finding.holds == holds
+    assert "dropped after the final dot" in finding.figure
+    assert not letters.counted(Ran(False, lines)).holds
+    assert not letters.counted(Ran(True, ["no letters"])).holds
