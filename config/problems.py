@@ -22,6 +22,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from library.refusals import Refusal
 from outbox.channels.webhooks.refusals import InvalidEndpoint
 from outbox.errors import CommandReused, UnencodableEvent
+from outbox.signatures import Refused
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -37,6 +38,8 @@ SENTENCES = {
 
 class Problem(APIException):
     """An error with all of its members; what we raise others are turned into it."""
+
+    auth_header: str | None = None
 
     def __init__(self, status: int, code: str, detail: str, **members: Any) -> None:
         super().__init__(detail, code)
@@ -147,6 +150,14 @@ def _(exc: CommandReused) -> Problem:
 def _(exc: InvalidEndpoint) -> Problem:
     errors = [_error(exc.field, exc.code, str(exc))]
     return Problem(exc.status, exc.code, str(exc), errors=errors)
+
+
+@_known.register
+def _(exc: Refused) -> Problem:
+    problem = Problem(exc.status, exc.code, str(exc))
+    if exc.status == 401:
+        problem.auth_header = "Signature"  # a 401 says how to do better: RFC 9110
+    return problem
 
 
 @_known.register

@@ -73,7 +73,7 @@ class Schema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         """Add the headers that every POST takes and every write gives."""
         parameters = super().get_override_parameters()
-        if self.method == "POST":
+        if self.method == "POST" and getattr(self.view, "takes_keys", True):
             parameters = [*parameters, IDEMPOTENCY_KEY]
         if self.method != "GET" and getattr(self.view, "records_events", False):
             parameters = [*parameters, CONSISTENCY_TOKEN]

@@ -111,6 +111,7 @@ OUTBOX: dict[str, Any] = {
     "SIGNALS": "library.signals",
     "ADDRESSES": "library.members.addresses.of",
     "BOUNCED": "library.members.bounces.bounced",
+    "SOURCES": {"bounces": {"handler": "library.members.inbound.bounces"}},
     "UNSUBSCRIBE": "library.members.unsubscribing.url",
     "ORIGIN": PUBLIC_URL,
     "LEASE_SECONDS": RELAY_LEASE,

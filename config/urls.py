@@ -16,6 +16,7 @@ from library.lending import policy_views as policies
 from library.lending import views as lending
 from library.members import pages, tokens
 from library.members import views as members
+from outbox import inbound_views as inbound
 from outbox import views as outbox
 from projections import views as questions
 
@@ -56,6 +57,7 @@ api = [
         "webhook-endpoints/<uuid:endpoint_id>/deliveries/", outbox.Deliveries.as_view()
     ),
     path("webhook-endpoints/<uuid:endpoint_id>/rotate/", outbox.RotateSecret.as_view()),
+    path("inbound/<slug:source>/", inbound.Inbound.as_view()),
     path("event-types/", outbox.EventTypes.as_view()),
 ]
 

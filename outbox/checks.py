@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,9 +13,10 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.utils.module_loading import import_string
 
-from outbox import codec
+from outbox import codec, inbound, inbox
 from outbox.channels import letters, signals
 from outbox.folds import Fold, domain_folds
+from outbox.signatures import SCHEMES
 
 
 @register()
@@ -28,6 +29,7 @@ def check_wiring(**kwargs: Any) -> list[CheckMessage]:
         *_letter_names(),
         *_letter_words(),
         *_dotted_paths(),
+        *_sources(),
     ]
 
 
@@ -116,3 +118,27 @@ def _dotted_paths() -> Iterator[CheckMessage]:
                     hint="Name a function by its dotted path.",
                     id="outbox.E005",
                 )
+
+
+def _sources() -> Iterator[CheckMessage]:
+    """Yield an error for each source of messages that could never be taken in."""
+    for name, said in inbound.configured().items():
+        if problem := _wrong_with(name, said):
+            yield Error(
+                f"OUTBOX['SOURCES'] names {name!r}, {problem}.",
+                hint="Give it a 'handler' by its dotted path, and 'older' as its "
+                "'scheme' if it does not sign by Standard Webhooks.",
+                id="outbox.E006",
+            )
+
+
+def _wrong_with(name: str, said: Mapping[str, str]) -> str:
+    if not inbox.CONSUMER.fullmatch(name):
+        return "which is not 1 to 30 of a-z, 0-9 and '-'"
+    if said.get("scheme", "standard") not in SCHEMES:
+        return f"which signs by no scheme that we know: {said['scheme']!r}"
+    try:
+        import_string(said.get("handler", ""))
+    except ImportError as error:
+        return f"whose handler cannot be imported: {error}"
+    return ""

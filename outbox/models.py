@@ -18,6 +18,7 @@ from django.db.models.functions import Least
 from outbox.columns import CurrentTransaction, Now, TransactionIdField
 from outbox.destinations import Destination
 from outbox.ids import new_id
+from outbox.inbound_models import InboundSecret
 from outbox.webhook_models import WebhookEndpoint, WebhookSecret
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Delivery",
     "Destination",
     "Event",
+    "InboundSecret",
     "Position",
     "Replay",
     "Route",

@@ -264,6 +264,18 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('until', None)), fields=('endpoint',), name='outbox_secret_current_once'), models.CheckConstraint(condition=models.Q(models.Q(('public_key', ''), ('version', 'v1')), models.Q(('public_key__startswith', 'whpk_'), ('version', 'v1a')), _connector='OR'), name='outbox_secret_version')],
             },
         ),
+        migrations.CreateModel(
+            name='InboundSecret',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sealed', models.BinaryField()),
+                ('source', models.CharField(db_index=True, max_length=30)),
+                ('created_at', models.DateTimeField(db_default=outbox.columns.Now())),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
         migrations.RunSQL(APPEND_ONLY, NOT_APPEND_ONLY),
         migrations.RunSQL(TUNED, NOT_TUNED),
     ]

@@ -16,6 +16,7 @@ OPEN = {
     ("GET", "/api/v1/docs/"),
     ("GET", "/letters/unsubscribe/<str:token>/"),  # 404 unless the link is ours
     ("POST", "/letters/unsubscribe/<str:token>/"),
+    ("POST", "/api/v1/inbound/<slug:source>/"),  # a signature says who it is
     ("POST", "/api/v1/tokens/"),  # how one gets in: answers 400 to nothing
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
