@@ -97,6 +97,7 @@ OUTBOX: dict[str, Any] = {
         "outbox.channels.webhooks.letters",
     ],
     "DUTIES": [
+        "library.lending.start_of_day.look_after",
         "library.news.announcements.announce_today",
         "outbox.channels.webhooks.incidents.look_after",
     ],

@@ -24,7 +24,7 @@ from library.catalog.events import (
     CopyRemoved,
 )
 from library.catalog.models import Book, Copy
-from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
+from library.lending.events import CopyBorrowed, CopyOverdue, CopyRenewed, CopyReturned
 from library.members.events import UserRegistered, UserUpdated
 from library.members.models import User
 
@@ -34,6 +34,7 @@ book_deleted = Signal()
 copy_added = Signal()
 copy_removed = Signal()
 book_borrowed = Signal()
+book_overdue = Signal()
 book_renewed = Signal()
 book_returned = Signal()
 user_registered = Signal()
@@ -46,6 +47,7 @@ SIGNALS = {
     CopyAdded: copy_added,
     CopyRemoved: copy_removed,
     CopyBorrowed: book_borrowed,
+    CopyOverdue: book_overdue,
     CopyRenewed: book_renewed,
     CopyReturned: book_returned,
     UserRegistered: user_registered,

@@ -89,6 +89,7 @@ def _(row: Row, event: CopyRemoved) -> Row:
 BOOKS = ("book.created", "book.updated", "book.deleted")
 COPIES = ("copy.added", "copy.removed")
 OTHERS = (
+    "book.overdue",
     "endpoint.failed",
     "endpoint.recovered",
     "endpoint.switched_off",

@@ -76,6 +76,25 @@ class CopyRenewed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyOverdue:
+    """A copy should have come back; said once for each due date."""
+
+    type: ClassVar[str] = "book.overdue"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "copy:{copy_id}"
+    about: ClassVar[tuple[str, ...]] = ("loan_id", "copy_id", "book_id", "member_id")
+    occurred: ClassVar[str] = "overdue_at"
+
+    loan_id: UUID
+    copy_id: UUID
+    book_id: UUID
+    member_id: UUID
+    branch_id: UUID | None
+    due_at: datetime
+    overdue_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CopyReturned:
     """A copy came back, whoever brought it."""
 

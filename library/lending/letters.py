@@ -10,22 +10,28 @@ from library.catalog.calendars import ALWAYS_OPEN
 from library.catalog.models import Book, Branch
 from library.lending.events import (
     CopyBorrowed,
+    CopyOverdue,
     CopyRenewed,
     CopyReturned,
     HoldExpired,
     HoldReady,
 )
-from library.lending.models import Hold
+from library.lending.models import Hold, Loan
 from outbox.channels.letters import Letter
 
 
 def _borrower(
-    event: CopyBorrowed | CopyRenewed | CopyReturned | HoldReady | HoldExpired,
+    event: CopyBorrowed
+    | CopyRenewed
+    | CopyReturned
+    | CopyOverdue
+    | HoldReady
+    | HoldExpired,
 ) -> tuple[UUID]:
     return (event.member_id,)
 
 
-def _lent(event: CopyBorrowed | CopyRenewed) -> dict[str, Any]:
+def _lent(event: CopyBorrowed | CopyRenewed | CopyOverdue) -> dict[str, Any]:
     return {
         "title": _title(event.book_id),
         "due_on": _day_at(event.branch_id, event.due_at),
@@ -87,6 +93,19 @@ return_receipt = Letter(
         "en": "Receipts for what you return",
         "uz": "Qaytarilgan kitoblar tilxati",
     },
+)
+
+loan_overdue = Letter(
+    name="loan_overdue",
+    event=CopyOverdue,
+    template="letters/loan_overdue",
+    recipients=_borrower,
+    context=_lent,
+    holds=lambda event: (
+        Loan.objects.open().filter(id=event.loan_id, due_at=event.due_at).exists()
+    ),
+    sample={"title": "Oʻtkan kunlar", "due_on": date(2026, 3, 30)},
+    title={"en": "Books that are late", "uz": "Muddati oʻtgan kitoblar"},
 )
 
 hold_ready = Letter(

@@ -29,8 +29,8 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
     member waits for the book, the hold ends here, under the lock of the book.
 
     Raises UnknownMember, UnknownCopy, BranchNeverOpens, and, with all reasons
-    that apply, NotForLoan, CopyOnLoan, AlreadyOnLoanToMember, OnHoldForOther or
-    LoanLimit.
+    that apply, NotForLoan, CopyOnLoan, AlreadyOnLoanToMember, OnHoldForOther,
+    LoanLimit or OverdueLimit.
     """
     gate.enter()
     member = Member.objects.lock(member_id)
@@ -38,8 +38,9 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
     copy = _held(copy_id, hold)
 
     policy = policies.for_loan(copy.branch_id, member.category, copy.kind)
-    open_loans = Loan.objects.open().filter(member=member).count()
-    rules.check_may_borrow(policy, member.id, open_loans, _standing(copy))
+    count, late = Loan.objects.filter(member=member).counted(copy.branch_id, now)
+    standing = rules.MemberStanding(member_id=member.id, open_loans=count, overdue=late)
+    rules.check_may_borrow(policy, standing, _standing(copy))
 
     borrowed = CopyBorrowed(
         loan_id=new_id(),
@@ -72,7 +73,7 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
     NotForLoan, OnHoldForOther, RenewalsUsed or TooSoon.
     """
     gate.enter()
-    loan = _open_and_held(loan_id)
+    loan = open_and_held(loan_id)
     policy = policies.for_loan(loan.branch_id, loan.member.category, loan.copy.kind)
     standing = rules.LoanStanding(
         copy_id=loan.copy_id,
@@ -138,7 +139,7 @@ def return_copy(
     return returned
 
 
-def _open_and_held(loan_id: UUID) -> Loan:
+def open_and_held(loan_id: UUID) -> Loan:
     """Return an open loan as it stands once its member, book and copy are locked."""
     known = Loan.objects.filter(id=loan_id).first()
     if known is None:

@@ -56,6 +56,24 @@ class Policy(FoldedModel):
         return f"{self.name} v{self.version}"
 
 
+class DutyRun(models.Model):
+    """A duty was done in a slot of time. No fold: when is no fact about lending."""
+
+    name = models.CharField(max_length=40)
+    slot = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # Two relays at the same duty.
+            models.UniqueConstraint(
+                fields=["name", "slot"], name="lending_duty_once_per_slot"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.slot:%Y-%m-%d %H:%M}"
+
+
 class LoanQuerySet(FoldedQuerySet["Loan"]):
     """Questions about loans."""
 
@@ -66,6 +84,16 @@ class LoanQuerySet(FoldedQuerySet["Loan"]):
     def overdue(self, now: datetime) -> LoanQuerySet:
         """Return the open loans whose time is over."""
         return self.open().filter(due_at__lt=now)
+
+    def counted(self, branch_id: UUID | None, now: datetime) -> tuple[int, int]:
+        """Return how many are open, and how many of a branch's of these are late."""
+        late = models.Q(due_at__lt=now, branch=branch_id)
+        if branch_id is None:
+            late = models.Q(due_at__lt=now, branch__isnull=True)
+        counts = self.open().aggregate(
+            open=models.Count("id"), late=models.Count("id", filter=late)
+        )
+        return counts["open"], counts["late"]
 
     def of_copy(self, copy_id: UUID) -> Loan | None:
         """Return the open loan of a copy, if it is on loan."""
@@ -85,6 +113,7 @@ class Loan(FoldedModel):
     borrowed_at = models.DateTimeField()
     due_at = models.DateTimeField()
     renewals = models.PositiveIntegerField(default=0)
+    overdue_at = models.DateTimeField(null=True)
     returned_at = models.DateTimeField(null=True)
 
     objects: ClassVar[LoanQuerySet] = LoanQuerySet.as_manager()  # type: ignore[assignment]

@@ -198,6 +198,34 @@ class HoldNotOver(Refusal):
         )
 
 
+class OverdueLimit(Refusal):
+    """The member keeps too many books of the branch for too long."""
+
+    code = "overdue_limit"
+
+    def __init__(self, overdue: int, limit: int) -> None:
+        super().__init__(
+            f"{overdue} loans are overdue, and with {limit} nothing more is lent. "
+            "Return them first.",
+            overdue=overdue,
+            limit=limit,
+        )
+
+
+class LoanNotLate(Refusal):
+    """The loan is not late, or it is known already."""
+
+    code = "loan_not_late"
+
+    def __init__(self, loan_id: UUID, due_at: datetime) -> None:
+        super().__init__(
+            f"Loan {loan_id}, due on {due_at:%d %B %Y}, is not late or was marked "
+            "before. There is nothing to do.",
+            loan_id=loan_id,
+            due_at=due_at,
+        )
+
+
 class CopyNotOnLoan(Refusal):
     """The copy is not on loan, so it cannot be returned."""
 

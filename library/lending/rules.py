@@ -17,6 +17,7 @@ from library.lending.refusals import (
     NotForLoan,
     NothingToHold,
     OnHoldForOther,
+    OverdueLimit,
     RenewalsUsed,
     TooSoon,
 )
@@ -93,11 +94,20 @@ class Wish:
     open_holds: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberStanding:
+    """What a member has on loan, and how much of it is overdue at the branch."""
+
+    member_id: UUID
+    open_loans: int
+    overdue: int
+
+
 def check_may_borrow(
-    policy: Policy, member_id: UUID, open_loans: int, copy: CopyStanding
+    policy: Policy, member: MemberStanding, copy: CopyStanding
 ) -> None:
     """Refuse with every reason that applies; pass where none does."""
-    refuse_for(_reasons(policy, member_id, open_loans, copy))
+    refuse_for(_reasons(policy, member, copy))
 
 
 def due_date(policy: Policy, calendar: Calendar, now: datetime) -> datetime:
@@ -161,15 +171,17 @@ def _against_renewal(
 
 
 def _reasons(
-    policy: Policy, member_id: UUID, open_loans: int, copy: CopyStanding
+    policy: Policy, member: MemberStanding, copy: CopyStanding
 ) -> Iterator[Refusal]:
     if not policy.loan_days:
         yield NotForLoan(copy.copy_id, policy.name)
     if copy.due_at is not None:
-        mine = copy.borrower_id == member_id
+        mine = copy.borrower_id == member.member_id
         on_loan = AlreadyOnLoanToMember if mine else CopyOnLoan
         yield on_loan(copy.copy_id, copy.due_at)
-    if copy.kept_for not in {None, member_id}:
+    if copy.kept_for not in {None, member.member_id}:
         yield OnHoldForOther(copy.copy_id)
-    if open_loans >= policy.loan_limit:
-        yield LoanLimit(open_loans, policy.loan_limit)
+    if member.open_loans >= policy.loan_limit:
+        yield LoanLimit(member.open_loans, policy.loan_limit)
+    if 0 < policy.overdue_limit <= member.overdue:
+        yield OverdueLimit(member.overdue, policy.overdue_limit)

@@ -18,6 +18,7 @@ class LoanShown(serializers.Serializer[object]):
     member_id = serializers.UUIDField()
     borrowed_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField()
+    overdue_at = serializers.DateTimeField(allow_null=True)
     renewals = serializers.IntegerField()
     returned_at = serializers.DateTimeField(allow_null=True)
 

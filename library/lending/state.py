@@ -8,6 +8,7 @@ from uuid import UUID
 
 from library.lending.events import (
     CopyBorrowed,
+    CopyOverdue,
     CopyRenewed,
     CopyReturned,
     HoldCancelled,
@@ -46,7 +47,12 @@ def _(row: None, event: CopyBorrowed) -> Row:
 
 @loans.on(CopyRenewed)
 def _(row: Row, event: CopyRenewed) -> Row:
-    return replace(row, due_at=event.due_at, renewals=event.renewals)
+    return replace(row, due_at=event.due_at, renewals=event.renewals, overdue_at=None)
+
+
+@loans.on(CopyOverdue)
+def _(row: Row, event: CopyOverdue) -> Row:
+    return replace(row, overdue_at=event.overdue_at)
 
 
 @loans.on(CopyReturned)
@@ -112,6 +118,8 @@ OTHERS = (
     "user.registered",
     "user.updated",
 )
+policies.ignore("book.overdue")
 policies.ignore(*HOLDS, "book.borrowed", "book.renewed", "book.returned", *OTHERS)
 loans.ignore("policy.set", *HOLDS, *OTHERS)
+holds.ignore("book.overdue")
 holds.ignore("policy.set", "book.renewed", "book.returned", *OTHERS)

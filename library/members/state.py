@@ -33,6 +33,7 @@ def _(row: Row, event: UserUpdated) -> Row:
 
 
 OTHERS = (
+    "book.overdue",
     "endpoint.failed",
     "endpoint.recovered",
     "endpoint.switched_off",

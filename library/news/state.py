@@ -20,6 +20,7 @@ def _(row: None, event: TitlesAnnounced) -> Row:
 
 
 OTHERS = (
+    "book.overdue",
     "endpoint.failed",
     "endpoint.recovered",
     "endpoint.switched_off",

@@ -1,0 +1,124 @@
+"""
+What begins with a day: holds that nobody came for expire, copies that came free in
+other ways go to who waits, and what should have come back is overdue.
+
+Branches begin their days at different hours, so relays look every quarter of an hour,
+one of them for each duty and quarter. What is due is told by the tables alone: a run
+that was missed is made up by the next one, and a second one finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from library.catalog.models import Copy
+from library.lending import holds, overdue
+from library.lending.models import DutyRun, Hold, Loan
+from library.refusals import Refusal
+
+logger = logging.getLogger(__name__)
+
+BETWEEN_RUNS = 15  # minutes; divides an hour
+KEEP_RUNS = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How many a duty has dealt with, and how many it could not."""
+
+    duty: str
+    done: int = 0
+    failed: int = 0
+
+
+def look_after() -> None:
+    """Do what this quarter of an hour asks for; a duty of the relays."""
+    now = timezone.now()
+    slot = now.replace(
+        minute=now.minute - now.minute % BETWEEN_RUNS, second=0, microsecond=0
+    )
+    for name in DUTIES:
+        if _claim(name, slot):
+            do(name, now=now)
+
+
+def run(*, now: datetime) -> list[Done]:
+    """Do all duties, whether or not this quarter's were done; answer how many."""
+    return [do(name, now=now) for name in DUTIES]
+
+
+def do(name: str, *, now: datetime) -> Done:
+    """
+    Deal with each entry of a duty, in a transaction of its own.
+
+    One that fails is logged, stops no other, and is tried again with the next run.
+    """
+    find, act = DUTIES[name]
+    done = failed = 0
+    for entry in find(now):
+        try:
+            act(entry, now)
+            done += 1
+        except Refusal:  # somebody was faster: there is nothing left to do
+            continue
+        except Exception:
+            logger.exception("%s failed for %s and will be tried again", name, entry)
+            failed += 1
+    return Done(name, done, failed)
+
+
+def _claim(name: str, slot: datetime) -> bool:
+    """Tell whether the slot of a duty is ours; drop the rows of slots long gone."""
+    if DutyRun.objects.filter(name=name, slot=slot).exists():
+        return False
+    with transaction.atomic():
+        DutyRun.objects.filter(name=name, slot__lt=slot - KEEP_RUNS).delete()
+        _, ours = DutyRun.objects.get_or_create(name=name, slot=slot)
+    return ours
+
+
+def _ended_holds(now: datetime) -> Iterable[UUID]:
+    ended = Hold.objects.ready().filter(pickup_until__lt=now)
+    return list(ended.order_by("pickup_until", "id").values_list("id", flat=True))
+
+
+def _books_with_copies_to_hand_out(now: datetime) -> Iterable[UUID]:
+    wanted = Hold.objects.open().filter(book=OuterRef("book"), copy__isnull=True)
+    on_loan = Loan.objects.open().filter(copy=OuterRef("pk"))
+    set_aside = Hold.objects.ready().filter(copy=OuterRef("pk"))
+    free = Copy.objects.live().filter(Exists(wanted), ~Exists(on_loan))
+    books = free.filter(~Exists(set_aside)).values_list("book", flat=True)
+    return list(books.distinct().order_by("book"))
+
+
+def _late_loans(now: datetime) -> Iterable[UUID]:
+    late = Loan.objects.overdue(now).filter(overdue_at__isnull=True)
+    return list(late.order_by("due_at", "id").values_list("id", flat=True))
+
+
+Find = Callable[[datetime], Iterable[UUID]]
+Act = Callable[[UUID, datetime], Any]
+
+DUTIES: dict[str, tuple[Find, Act]] = {
+    "expire_holds": (
+        _ended_holds,
+        lambda hold_id, now: holds.expire_hold(hold_id=hold_id, now=now),
+    ),
+    "hand_out_copies": (
+        _books_with_copies_to_hand_out,
+        lambda book_id, now: holds.hand_out(book_id=book_id, now=now),
+    ),
+    "mark_overdue": (
+        _late_loans,
+        lambda loan_id, now: overdue.mark_overdue(loan_id=loan_id, now=now),
+    ),
+}
