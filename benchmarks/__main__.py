@@ -21,7 +21,7 @@ from rich.table import Table
 from benchmarks import stage
 from benchmarks.figures import Row
 
-ALL = ("latency", "neighbours", "backlog", "webhooks")
+ALL = ("latency", "neighbours", "backlog", "webhooks", "signals", "letters", "fanout")
 
 
 def main() -> int:

@@ -17,8 +17,9 @@ from types import SimpleNamespace
 
 from django.db import connection
 
+from benchmarks import databases
 from benchmarks.figures import Figure, Row, ratios
-from outbox import front, relay
+from outbox import relay
 from outbox.channels.contract import DELIVERED
 
 ROUNDS = 15
@@ -45,15 +46,15 @@ def rows(*, quick: bool) -> Iterator[Row]:
     """Measure with a short and a long backlog, finished rows, an open transaction."""
     scale = 10 if quick else 1
     backlog, finished = 1_000_000 // scale, 10_000_000 // scale
-    with _databases("short", "long", "beside_finished", "held"):
+    with databases.copies("short", "long", "beside_finished", "held"):
         for name in ("short", "long", "beside_finished", "held"):
-            _go_to(name)
+            databases.go_to(name)
             _owe(ROUNDS * (DRAINED + WARMING_UP) + CHANNEL.BATCH * ROUNDS)
-        _go_to("long")
+        databases.go_to("long")
         _owe(backlog)
-        _go_to("beside_finished")
+        databases.go_to("beside_finished")
         _add_finished(finished)
-        _go_to("held")
+        databases.go_to("held")
         with _a_transaction_left_open():
             rates = _rates("short", "long", "beside_finished", "held")
     short = rates["short"]
@@ -69,7 +70,7 @@ def _rates(*names: str) -> dict[str, list[float]]:
     rates: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(ROUNDS):
         for name in random.sample(names, len(names)):
-            _go_to(name)
+            databases.go_to(name)
             _deliver(WARMING_UP)
             started = time.perf_counter()
             done = _deliver(DRAINED)
@@ -88,28 +89,6 @@ def _deliver(count: int) -> int:
     return done
 
 
-@contextlib.contextmanager
-def _databases(*names: str) -> Iterator[None]:
-    """Have databases with the same tables as the one in use, for a while."""
-    template = connection.settings_dict["NAME"]
-    _go_to("postgres")
-    for name in names:
-        _run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    try:
-        yield
-    finally:
-        _go_to("postgres")
-        for name in names:
-            _run(f'DROP DATABASE "{name}" WITH (FORCE)')
-        _go_to(template)
-
-
-def _go_to(name: str) -> None:
-    connection.close()
-    connection.settings_dict["NAME"] = name
-    front.forget()
-
-
 def _row(what: str, ours: list[float], beside: list[float], must: float) -> Row:
     ratio = ratios(ours, beside)
     return Row(
@@ -124,7 +103,7 @@ def _row(what: str, ours: list[float], beside: list[float], must: float) -> Row:
 
 def _owe(count: int) -> None:
     """Owe so many deliveries to three destinations, in lanes as signals are."""
-    _run(
+    databases.run(
         """
         INSERT INTO outbox_delivery (event_id, position, channel, destination,
             recipient, lane)
@@ -138,7 +117,7 @@ def _owe(count: int) -> None:
 
 
 def _add_finished(count: int) -> None:
-    _run(
+    databases.run(
         """
         INSERT INTO outbox_delivery (event_id, position, channel, destination,
             recipient, lane, status, claim, attempts, finished_at)
@@ -153,12 +132,7 @@ def _add_finished(count: int) -> None:
 
 def _settle_down() -> None:
     """Let what autovacuum would do in its time be done now."""
-    _run("VACUUM (ANALYZE) outbox_delivery")
-
-
-def _run(statement: str, values: list[object] | None = None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+    databases.run("VACUUM (ANALYZE) outbox_delivery")
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ def _relay(number: int, log: Path, environment: dict[str, str]) -> Child:
 @contextlib.contextmanager
 def peer(*command: str) -> Iterator[None]:
     """Run a command of a peer's for a while, as its documentation says."""
-    child = machine.command(*command, env=machine.environment())
+    child = machine.command("peer", *command, env=machine.environment())
     child.log, child.say = Path(os.devnull), lambda line: None
     supervisor = Supervisor(say=lambda line: None)
     supervisor.add(child)
