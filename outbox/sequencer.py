@@ -19,7 +19,8 @@ from outbox import metrics
 from outbox.points import point
 
 SEQUENCER = 0x73657131  # "seq1": one holder per database
-SMALLEST_BATCH = 1000
+SMALLEST_BATCH = 1_000
+LARGEST_BATCH = 20_000  # placed well within a relay session's statement_timeout
 TRIES, BETWEEN_TRIES = 20, 0.005  # seconds
 
 Wake = Callable[[Collection[str], int], object]
@@ -37,8 +38,9 @@ def sequence(*, at_least: int = SMALLEST_BATCH, wake: Wake = _nobody) -> int:
     `wake` is called after the commit.
 
     Answers 0 where nothing waits, or where another relay is at it. A batch
-    never splits a transaction and grows with what waits, so that a backlog
-    costs a few scans and not one for each batch.
+    never splits a transaction. It grows with what waits, so that a backlog costs a
+    few scans and not one for each batch; but not so far that it could take longer
+    than a session may, for then none of it would ever be placed.
     """
     inside_another = connection.in_atomic_block  # whose patience is its own affair
     with transaction.atomic(), connection.cursor() as cursor:
@@ -48,7 +50,7 @@ def sequence(*, at_least: int = SMALLEST_BATCH, wake: Wake = _nobody) -> int:
         if not _locked(cursor, _LOCK if inside_another else _LOCK_AND_MANNERS):
             return 0
         point("before_positions")
-        cursor.execute(_SEQUENCE, {"size": at_least})
+        cursor.execute(_SEQUENCE, {"size": at_least, "most": LARGEST_BATCH})
         given, owed_on = cursor.fetchone()
         point("after_positions_before_commit")
     metrics.SEQUENCED.inc(given)
@@ -115,7 +117,7 @@ WITH waiting AS MATERIALIZED (
 ), chosen AS (
     SELECT DISTINCT xact FROM (
         SELECT xact FROM waiting ORDER BY last_seq, seq
-        LIMIT greatest(%(size)s, (SELECT count(*) / 8 FROM waiting))
+        LIMIT greatest(%(size)s, least(%(most)s, (SELECT count(*) / 2 FROM waiting)))
     ) AS oldest
 ), batch AS (
     SELECT w.*, max(w.recorded_at) OVER (PARTITION BY w.xact) AS known_at

@@ -65,6 +65,19 @@ def test_a_batch_never_splits_a_transaction(db, now):
     assert sequencer.sequence(at_least=1) == 5
 
 
+def test_a_batch_grows_with_what_waits_and_not_beyond_measure(
+    committed_db, now, monkeypatch
+):
+    for number in range(8):
+        add_book(title=f"book {number}", authors=["A"], now=now)
+
+    grown = sequencer.sequence(at_least=1)
+    monkeypatch.setattr(sequencer, "LARGEST_BATCH", 1)
+    bounded = sequencer.sequence(at_least=1)
+
+    assert (grown, bounded) == (4, 1)
+
+
 def test_only_one_relay_sequences_at_a_time(committed_db, a_book):
     a_book()
     held, finish = threading.Event(), threading.Event()
