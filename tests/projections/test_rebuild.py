@@ -23,7 +23,7 @@ from outbox import gate, sequencer
 from outbox.apply import insert, written
 from outbox.errors import OutsideTransaction, WriteOutsideAdvance
 from outbox.folds import domain_folds
-from projections import feed, progress, registry, replay, takeover
+from projections import feed, progress, reading, registry, replay, takeover
 from projections.errors import CouldNotTakeOver
 from projections.models import Checkpoint, DueLoan
 from projections.questions.availability import availability
@@ -286,6 +286,37 @@ def shape_of(table):
             {"table": table},
         )
         return cursor.fetchall()
+
+
+def test_what_is_recorded_during_a_rebuild_is_there_when_it_has_ended(
+    some_history, a_loan
+):
+    recorded = []
+
+    def lend_another(done, total):
+        recorded.append(a_loan())
+        sequencer.sequence_all()
+
+    rebuild(due_loans, progress=lend_another)
+
+    assert recorded
+    assert DueLoan.objects.filter(loan_id=recorded[0].loan_id).exists()
+    assert Checkpoint.objects.get(name="due_loans").position == reading.last_position()
+    assert not differences(due_loans)
+
+
+def test_an_exchange_waits_for_whoever_reads_on(under_way, a_loan):
+    a_loan()
+    sequencer.sequence_all()
+
+    with under_way(lambda: feed.catch_up(due_loans)):
+        rebuilding = in_thread(lambda: rebuild(due_loans))
+        rebuilding.join(0.6)
+        waits = rebuilding.is_alive()
+    rebuilding.join()
+
+    assert waits
+    assert not differences(due_loans)
 
 
 @pytest.mark.parametrize("name", READ_MODELS)
