@@ -23,6 +23,7 @@ from library.refusals import Refusal
 from outbox.channels.webhooks.refusals import InvalidEndpoint
 from outbox.errors import CommandReused, UnencodableEvent
 from outbox.signatures import Refused
+from projections.errors import Unanswerable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -163,6 +164,11 @@ def _(exc: Refused) -> Problem:
 @_known.register
 def _(exc: UnencodableEvent) -> Problem:
     return Problem(400, "unencodable", str(exc))
+
+
+@_known.register
+def _(exc: Unanswerable) -> Problem:
+    return Problem(400, exc.code, str(exc))
 
 
 @_known.register

@@ -58,6 +58,7 @@ api = [
     ),
     path("webhook-endpoints/<uuid:endpoint_id>/rotate/", outbox.RotateSecret.as_view()),
     path("inbound/<slug:source>/", inbound.Inbound.as_view()),
+    path("tables/<str:table>/<uuid:key>/", questions.RowOfTable.as_view()),
     path("event-types/", outbox.EventTypes.as_view()),
 ]
 

@@ -18,7 +18,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import F, Max, OuterRef, Subquery
 from django_outbox_pattern.models import Published
 
 from outbox import codec, nudge
@@ -94,6 +94,27 @@ def history(*, about: UUID) -> Iterator[Recorded]:
     """Yield all events that concern an id, oldest first."""
     for row in Event.objects.filter(about__contains=[about]).order_by("seq"):
         yield _from_row(row, None)
+
+
+def concerning(
+    ids: Sequence[UUID], *, types: Sequence[str], upto: int | None = None
+) -> Iterator[Recorded]:
+    """
+    Yield the events of these types that concern any of the ids, in order.
+
+    With `upto`, those with a position up to it; without, also those, last, that wait
+    for a position.
+    """
+    position = Position.objects.filter(seq=OuterRef("seq")).values("position")
+    rows = (
+        Event.objects.filter(about__overlap=list(ids), type__in=types)
+        .annotate(position=Subquery(position))
+        .order_by(F("position").asc(nulls_last=True), "seq")
+    )
+    if upto is not None:
+        rows = rows.filter(position__lte=upto)
+    for row in rows:
+        yield _from_row(row, row.position)
 
 
 def by_ids(ids: Sequence[UUID]) -> list[DomainEvent]:

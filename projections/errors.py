@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 
 class UnknownProjection(Exception):
@@ -12,6 +12,36 @@ class UnknownProjection(Exception):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(
             f"There is no projection {name!r}. Choose from: {', '.join(known)}."
+        )
+
+
+class Unanswerable(Exception):
+    """Base of questions about the past that are refused, each with its code."""
+
+    code: ClassVar[str]
+
+
+class AsOfTooWide(Unanswerable):
+    """The whole log would have to be folded for an answer."""
+
+    code = "as_of_too_wide"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Only one thing, or what one member has, can be shown as of an earlier "
+            "moment. Ask for one."
+        )
+
+
+class NotYetSo(Unanswerable):
+    """The moment asked about is still to come."""
+
+    code = "as_of_not_yet"
+
+    def __init__(self, asked: str, so_far: str) -> None:
+        super().__init__(
+            f"What will be so as of {asked} is not known yet. {so_far} Leave `as_of` "
+            "out to see what is so now."
         )
 
 

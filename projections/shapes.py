@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from outbox.api.given import Given
 
+FURTHEST_POSITION = 10**18 - 1
 
-class ShelfQuery(Given):
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "integer", "minimum": 0, "maximum": FURTHEST_POSITION},
+        ]
+    }
+)
+class Moment(serializers.DateTimeField):
+    """A time, or a position in the log."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        """Return the number, or the time."""
+        if re.fullmatch(r"[0-9]{1,18}", str(value)):
+            return int(value)
+        return super().to_internal_value(value)
+
+
+class AsOf(Given):
+    """What was so at an earlier moment."""
+
+    as_of = Moment(
+        required=False,
+        help_text="A position in the log, or a time such as 2026-03-02T10:00:00Z.",
+    )
+
+
+class ShelfQuery(AsOf):
     """Which part of a shelf: what is at home, or what was brought back."""
 
     returned = serializers.BooleanField(default=False)
@@ -46,3 +79,28 @@ class AvailabilityShown(serializers.Serializer[object]):
     on_loan = serializers.IntegerField()
     set_aside = serializers.IntegerField()
     available = serializers.IntegerField()
+
+
+class Step(serializers.Serializer[object]):
+    """An event that changed a row. `position` is null until it has one."""
+
+    event_id = serializers.UUIDField(source="recorded.id")
+    type = serializers.CharField(source="recorded.event.type")
+    position = serializers.IntegerField(source="recorded.position", allow_null=True)
+    occurred_at = serializers.DateTimeField(source="recorded.occurred_at")
+    actor = serializers.SerializerMethodField()
+    before = serializers.DictField()
+    after = serializers.DictField(allow_null=True)
+
+    def get_actor(self, step: Any) -> str:
+        """Return who did it, such as "user:0190…"."""
+        return str(step.recorded.metadata.get("actor", ""))
+
+
+class RowHistory(serializers.Serializer[object]):
+    """A row of a folded table, and the events that made it; null: it has ended."""
+
+    table = serializers.CharField()
+    key = serializers.CharField()
+    row = serializers.DictField(allow_null=True)
+    events = Step(many=True)

@@ -6,21 +6,33 @@ They follow the log by a moment: what was just borrowed may not be here yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from outbox.api import given
 from outbox.api.views import ApiView, ListView, user_id
+from projections import as_of, registry
+from projections.errors import AsOfTooWide
 from projections.models import Availability, DueLoan, Shelf
-from projections.questions import people
-from projections.shapes import AvailabilityShown, OnShelf, Overdue, ShelfQuery
+from projections.questions import past, people
+from projections.questions.availability import availability
+from projections.shapes import (
+    AsOf,
+    AvailabilityShown,
+    OnShelf,
+    Overdue,
+    RowHistory,
+    ShelfQuery,
+)
 
 
 class MyShelf(ListView):
@@ -35,9 +47,12 @@ class MyShelf(ListView):
     def get(self, request: Request) -> Response:
         """List what you have at home, or with `returned` what you brought back."""
         wanted = given.query(request, ShelfQuery)
-        shelves = Shelf.objects
-        mine = shelves.history if wanted["returned"] else shelves.at_home
-        return self.page(mine(user_id(request)), OnShelf, _with_titles)
+        returned, member_id = wanted["returned"], user_id(request)
+        if (upto := _upto(wanted)) is not None:
+            rows = past.shelf(member_id, returned=returned, upto=upto)
+            return self.page(rows, OnShelf, partial(_with_titles, upto=upto))
+        mine = Shelf.objects.history if returned else Shelf.objects.at_home
+        return self.page(mine(member_id), OnShelf, _with_titles)
 
 
 class OverdueLoans(ListView):
@@ -45,12 +60,18 @@ class OverdueLoans(ListView):
 
     @extend_schema(
         operation_id="list_overdue_loans",
+        parameters=[AsOf],
         responses=Overdue(many=True),
         tags=["loans"],
     )
     def get(self, request: Request) -> Response:
-        """List overdue loans, the longest first: your own, or for librarians all."""
-        given.query(request)
+        """
+        List overdue loans, the longest first: your own, or for librarians all.
+
+        All at once cannot be shown as of an earlier moment.
+        """
+        if given.query(request, AsOf):
+            raise AsOfTooWide
         rows = DueLoan.objects.overdue(timezone.now())
         if not request.user.is_staff:
             rows = rows.filter(member_id=user_id(request))
@@ -62,20 +83,63 @@ class BookAvailability(ApiView):
 
     @extend_schema(
         operation_id="get_availability",
+        parameters=[AsOf],
         responses=AvailabilityShown,
         tags=["books"],
     )
     def get(self, request: Request, book_id: UUID) -> Response:
         """Show how many copies of a book there are, and how many are in."""
-        row = Availability.objects.live().filter(book_id=book_id).first()
-        if row is None:
+        upto = _upto(given.query(request, AsOf))
+        if upto is None:
+            row = Availability.objects.live().filter(book_id=book_id).first()
+        else:
+            row = as_of.row(availability, book_id, upto=upto)
+        if row is None or row.withdrawn_at is not None:
             raise Http404
         return Response(AvailabilityShown(row).data)
 
 
-def _with_titles(rows: Iterable[Any]) -> list[Any]:
+class RowOfTable(ApiView):
+    """Why a row of a folded table is as it is."""
+
+    permission_classes = [IsAdminUser]
+
+    @extend_schema(
+        operation_id="explain_row",
+        parameters=[AsOf],
+        responses=RowHistory,
+        tags=["tables"],
+    )
+    def get(self, request: Request, table: str, key: UUID) -> Response:
+        """
+        Show a row of a folded table, and the events that made it.
+
+        What each event changed is in `before` and `after`.
+        """
+        upto = _upto(given.query(request, AsOf))
+        fold = registry.every_fold().get(table)
+        if fold is None or not (events := list(as_of.changes(fold, key, upto=upto))):
+            raise Http404
+        row = as_of.row(fold, key, upto=upto)
+        columns = row and {name: getattr(row, name) for name in fold.columns}
+        shown = {"table": table, "key": key, "row": columns, "events": events}
+        return Response(RowHistory(shown).data)
+
+
+def _upto(wanted: Mapping[str, Any]) -> int | None:
+    """Return the position up to which is asked for; None: what is so now."""
+    moment = wanted.get("as_of")
+    return None if moment is None else as_of.place(moment, now=timezone.now())
+
+
+def _with_titles(rows: Iterable[Any], upto: int | None = None) -> list[Any]:
     found = list(rows)
-    books = Availability.objects.in_bulk({row.book_id for row in found})
+    ids = {row.book_id for row in found}
+    if upto is None:
+        books = Availability.objects.in_bulk(ids)
+    else:
+        rows = as_of.rows(availability, about=list(ids), upto=upto)
+        books = {row.book_id: row for row in rows}
     for row in found:
         # A read model that is being rebuilt may not have the book yet.
         row.title = books[row.book_id].title if row.book_id in books else ""
