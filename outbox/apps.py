@@ -12,7 +12,8 @@ class OutboxAppConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks, and ring the broker's bell on every commit."""
-        from outbox import checks, nudge, tasks  # noqa: F401, PLC0415 - apps first
+        """Register the checks, and have commits heard of: here and by the broker."""
+        from outbox import checks, nudge, sweep, tasks  # noqa: F401, PLC0415 - apps first
 
         nudge.listen(nudge.Bell(tasks.sequence.send).ring)
+        nudge.listen_to_more(sweep.deliver_here)

@@ -76,6 +76,21 @@ def work_waiting() -> None:
         listener()
 
 
+_deliverers: list[Callable[[str], None]] = []
+
+
+def more_owed(channel: str) -> None:
+    """Tell who delivers in this process that a delivery became several others."""
+    for deliverer in _deliverers:
+        deliverer(channel)
+
+
+def listen_to_more(deliverer: Callable[[str], None]) -> None:
+    """Add a listener to that: it must return at once and never raise."""
+    if deliverer not in _deliverers:
+        _deliverers.append(deliverer)
+
+
 def listen(listener: Callable[[], None]) -> None:
     """Add a listener: it must return at once and never raise."""
     if listener not in _listeners:

@@ -43,6 +43,12 @@ def wake_here(owed_on: Collection[str]) -> set[str]:
     return {name for sweep in _here for name in sweep.sequenced(owed_on, 0)}
 
 
+def deliver_here(channel: str) -> None:
+    """Deliver at once on a channel: more is owed on it, and no position was given."""
+    for sweep in _here:
+        sweep.wake({channel})
+
+
 class Sweep:
     """The threads of one relay process."""
 
@@ -77,7 +83,11 @@ class Sweep:
 
         Return whose thread was waiting for work.
         """
-        woken = {*owed_on, *self._followers} & self._bells.keys()
+        return self.wake({*owed_on, *self._followers})
+
+    def wake(self, names: Collection[str]) -> set[str]:
+        """Have these threads look at once; return which were waiting for work."""
+        woken = self._bells.keys() & set(names)
         waiting = woken & self._waiting
         for name in woken:
             self._bells[name].set()

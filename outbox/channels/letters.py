@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parseaddr
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
-from outbox import log, schedule
+from outbox import log, nudge, schedule
 from outbox.channels.contract import DELIVERED, Outcome, RouteTo
 from outbox.codec import DomainEvent
 from outbox.models import Delivery, Event, Route
@@ -137,6 +137,7 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
             },
         )
     Delivery.objects.filter(id=delivery.id).update(children=len(set(recipients)))
+    transaction.on_commit(partial(nudge.more_owed, CHILDREN), robust=True)
     point("after_children_before_settle")
     return DELIVERED
 

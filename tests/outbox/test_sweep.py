@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from library.catalog.books import add_book
-from outbox import nudge, sweep
+from outbox import nudge, routes, sweep
+from outbox.channels import letters
 from outbox.channels.contract import DELIVERED
 from outbox.models import Delivery, Position, Route, Status
 
@@ -178,3 +179,33 @@ def test_a_channel_nobody_has_here_wakes_nobody():
 
     rung = {name for name, bell in sweeping._bells.items() if bell.is_set()}
     assert rung == {"webhooks", *sweeping._followers}
+
+
+def test_an_expanded_letter_leaves_without_waiting_for_the_next_sweep(
+    committed_db, monkeypatch, a_member
+):
+    left = threading.Event()
+    emails = SimpleNamespace(
+        NAME="emails",
+        DEADLINE=10.0,
+        RETRIES=(1,),
+        IN_TRANSACTION=False,
+        BATCH=10,
+        PER_DESTINATION=10,
+        WORKERS=10,
+        deliver=lambda delivery, ends: left.set() or DELIVERED,
+    )
+    here = {"letters": letters, "emails": emails}
+    monkeypatch.setattr(sweep, "channels", lambda: here)
+    monkeypatch.setattr(sweep, "SHORTEST_PAUSE", 9 * PATIENCE)
+    monkeypatch.setattr(sweep, "LONGEST_PAUSE", 9 * PATIENCE)
+    routes.sync()
+    running = sweep.Sweep()
+    nudge.listen(running.committed)
+    running.start()
+
+    a_member()
+    soon = left.wait(PATIENCE)
+
+    assert running.stop(PATIENCE)
+    assert soon
