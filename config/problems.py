@@ -7,6 +7,7 @@ framework finds wrong, and what Django itself answers outside of any view.
 
 from __future__ import annotations
 
+import logging
 from functools import singledispatch
 from typing import Any
 
@@ -21,9 +22,11 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from library.refusals import Refusal
 from outbox.channels.webhooks.refusals import InvalidEndpoint
-from outbox.errors import CommandReused, UnencodableEvent
+from outbox.errors import CannotUnseal, CommandReused, UnencodableEvent
 from outbox.signatures import Refused
 from projections.errors import Unanswerable
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -186,6 +189,14 @@ def _(exc: Exception) -> Problem:
 def _(exc: OperationalError) -> Problem:
     # The database is away, or broke off a deadlock: nothing was changed.
     return Problem(503, *SENTENCES[503])
+
+
+@_known.register
+def _(exc: CannotUnseal) -> Problem:
+    # Which key is missing here is for the log, not for whoever asks.
+    logger.error("%s", exc)
+    sentence = "A key of ours is missing. Try again later; we have been told."
+    return Problem(503, "unavailable", sentence)
 
 
 def _error(field: str | None, code: str, detail: str) -> dict[str, Any]:

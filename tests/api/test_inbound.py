@@ -181,6 +181,16 @@ def test_a_secret_opens_for_its_source_only(secret):
         InboundSecret.objects.get().opened()
 
 
+def test_a_missing_key_of_ours_is_not_the_senders_fault(tell, secret, settings, caplog):
+    settings.SECRET_KEY = "of another host"
+
+    told = problem(tell(CAME_BACK), 503, "unavailable")
+
+    assert "secret-key" not in str(told)
+    assert "'secret-key-" in caplog.text
+    assert not Received.objects.exists()
+
+
 def test_secrets_are_replaced_without_a_gap(tell, secret):
     newer = command("bounces", "--new").strip()
 

@@ -138,6 +138,14 @@ def test_sealing_keys_keep_their_order():
     assert environment.sealing_keys("") == {}
 
 
+def test_sealing_keys_come_from_the_environment():
+    ask = "from config import settings; print(list(settings.OUTBOX['SEALING_KEYS']))"
+
+    done = run("-c", ask, SEALING_KEYS=f"new:{KEY},old:{OTHER_KEY}")
+
+    assert done.stdout == "['new', 'old']\n", done.stderr
+
+
 @pytest.mark.parametrize(
     ("value", "why"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import time
 from datetime import timedelta
 
 import pytest
@@ -81,6 +82,22 @@ def test_old_and_new_sign_together_until_the_overlap_is_over(an_endpoint, told):
     over(endpoint.secrets.get(until__isnull=False))
     message = told()
     assert (verified(old, *message), verified(new, *message)) == (False, True)
+
+
+def test_an_attempt_costs_one_query_however_many_secrets_sign(
+    an_endpoint, now, django_assert_num_queries
+):
+    endpoint, _ = an_endpoint()
+    for _ in range(3):
+        rotation.rotate(endpoint)
+    add_book(title="T", authors=["A"], now=now)
+    sequencer.sequence_all()
+    delivery = Delivery.objects.get(channel="webhooks")
+
+    with django_assert_num_queries(1):
+        outcome = channel.deliver(delivery, time.monotonic() + 10)
+
+    assert outcome.delivered
 
 
 def test_an_overlap_of_nothing_revokes_all_that_is_old(an_endpoint, told):
