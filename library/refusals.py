@@ -7,8 +7,9 @@ on, and a sentence that says what is so and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 
 class Refusal(Exception):
@@ -48,3 +49,17 @@ class Invalid(Refusal):
 
     code = "invalid"
     status = 400
+
+
+class StillInUse(Refusal):
+    """Something cannot go while others depend on it."""
+
+    code = "still_in_use"
+
+    def __init__(self, what: str, subject: UUID, blockers: Sequence[UUID]) -> None:
+        super().__init__(
+            f"The {what} {subject} cannot go: {len(blockers)} open loan(s), hold(s) or "
+            "endpoint(s) stand in the way. Take the copies back, or cancel the holds "
+            "and remove the endpoints, first.",
+            blockers=list(blockers),
+        )

@@ -15,10 +15,10 @@ from library.advance import advance
 from library.catalog import rules
 from library.catalog.events import BookCreated, BookDeleted, BookUpdated, CopyRemoved
 from library.catalog.models import Book, Copy
-from library.catalog.refusals import IsbnTaken, StillInUse
+from library.catalog.refusals import IsbnTaken
 from library.catalog.rules import Description
 from library.locks import lock_value
-from library.refusals import Refusal
+from library.refusals import Refusal, StillInUse
 from outbox import gate
 from outbox.ids import new_id
 

@@ -12,8 +12,9 @@ from library.advance import advance
 from library.catalog import rules
 from library.catalog.events import CopyAdded, CopyRemoved
 from library.catalog.models import Book, Branch, Copy
-from library.catalog.refusals import BarcodeTaken, StillInUse, UnknownBranch
+from library.catalog.refusals import BarcodeTaken, UnknownBranch
 from library.locks import lock_value
+from library.refusals import StillInUse
 from outbox import gate
 from outbox.ids import new_id
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -143,17 +142,4 @@ class BarcodeTaken(Refusal):
             f"A copy with the barcode {barcode} is in stock already. "
             "Print a new label.",
             barcode=barcode,
-        )
-
-
-class StillInUse(Refusal):
-    """Something cannot go while others depend on it."""
-
-    code = "still_in_use"
-
-    def __init__(self, what: str, subject: UUID, blockers: Sequence[UUID]) -> None:
-        super().__init__(
-            f"The {what} {subject} cannot go: {len(blockers)} open loan(s) or hold(s) "
-            "stand in the way. Take the copies back, or cancel the holds, first.",
-            blockers=list(blockers),
         )

@@ -100,6 +100,7 @@ OTHERS = (
     "book.renewed",
     "user.registered",
     "user.updated",
+    "user.erased",
     "policy.set",
     "titles.announced",
     "book.borrowed",

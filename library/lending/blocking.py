@@ -17,6 +17,13 @@ def book(book_id: UUID) -> list[UUID]:
     return list(Hold.objects.open().filter(book=book_id).values_list("id", flat=True))
 
 
+def member(member_id: UUID) -> list[UUID]:
+    """Return the open loans and holds that keep a member from being erased."""
+    loans = Loan.objects.open().filter(member=member_id).values_list("id", flat=True)
+    holds = Hold.objects.open().filter(member=member_id).values_list("id", flat=True)
+    return [*loans, *holds]
+
+
 def copy(copy_id: UUID) -> list[UUID]:
     """Return the open loan, or the ready hold, that keeps a copy from going."""
     loans = Loan.objects.open().filter(copy=copy_id).values_list("id", flat=True)

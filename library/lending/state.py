@@ -117,6 +117,7 @@ OTHERS = (
     "copy.removed",
     "user.registered",
     "user.updated",
+    "user.erased",
 )
 policies.ignore("book.overdue")
 policies.ignore(*HOLDS, "book.borrowed", "book.renewed", "book.returned", *OTHERS)

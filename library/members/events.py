@@ -46,3 +46,17 @@ class UserUpdated:
     language: str
     muted: tuple[str, ...] = ()
     at_once: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserErased:
+    """Who a member was is forgotten; the id leads nowhere any more."""
+
+    type: ClassVar[str] = "user.erased"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "member:{member_id}"
+    about: ClassVar[tuple[str, ...]] = ("member_id",)
+    occurred: ClassVar[str] = "erased_at"
+
+    member_id: UUID
+    erased_at: datetime

@@ -106,8 +106,9 @@ class MemberQuerySet(FoldedQuerySet["Member"]):
     """Questions about members."""
 
     def lock(self, member_id: UUID) -> Member:
-        """Return a member, locked until the transaction ends."""
-        found = self.select_for_update(no_key=True).filter(id=member_id).first()
+        """Return a member who was not erased, locked until the transaction ends."""
+        there = self.filter(id=member_id, erased_at__isnull=True)
+        found = there.select_for_update(no_key=True).first()
         if found is None:
             raise UnknownMember(member_id)
         return found
@@ -122,6 +123,7 @@ class Member(FoldedModel):
     muted = ArrayField(models.CharField(max_length=40), default=list)
     at_once = ArrayField(models.CharField(max_length=40), default=list)
     registered_at = models.DateTimeField()
+    erased_at = models.DateTimeField(null=True)
 
     objects: ClassVar[MemberQuerySet] = MemberQuerySet.as_manager()  # type: ignore[assignment]
 

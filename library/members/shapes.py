@@ -52,6 +52,7 @@ class MemberShown(serializers.Serializer[object]):
     muted = serializers.ListField(child=Text())
     at_once = serializers.ListField(child=Text())
     registered_at = serializers.DateTimeField()
+    erased_at = serializers.DateTimeField(allow_null=True)
 
 
 class LetterKindShown(serializers.Serializer[object]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from library.members.events import UserRegistered, UserUpdated
+from library.members.events import UserErased, UserRegistered, UserUpdated
 from library.members.models import Member
 from outbox.folds import Fold, Row
 
@@ -30,6 +30,11 @@ def _(row: Row, event: UserUpdated) -> Row:
         muted=list(event.muted),
         at_once=list(event.at_once),
     )
+
+
+@members.on(UserErased)
+def _(row: Row, event: UserErased) -> Row:
+    return replace(row, muted=[], erased_at=event.erased_at)
 
 
 OTHERS = (

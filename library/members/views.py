@@ -12,7 +12,7 @@ from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from library.members import preferences, users
+from library.members import erasing, preferences, users
 from library.members.models import Member, User
 from library.members.refusals import UnknownMember
 from library.members.shapes import LetterKindShown, MemberShown, NewMember, Preferences
@@ -77,6 +77,17 @@ class OneMember(ApiView):
     def patch(self, request: Request, member_id: UUID) -> Response:
         """Change what a member wishes."""
         return _change(request, member_id)
+
+    @extend_schema(operation_id="erase_member", responses={204: None}, tags=["members"])
+    def delete(self, request: Request, member_id: UUID) -> Response:
+        """Forget who a member is, for ever; loans and holds have to be over."""
+        _check_own(request, member_id)
+
+        def act() -> Made:
+            erasing.erase_member(member_id=member_id, now=timezone.now())
+            return Made(member_id)
+
+        return write(request, act, status=204).response()
 
 
 class LetterKinds(ApiView):

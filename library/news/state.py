@@ -32,6 +32,7 @@ OTHERS = (
     "copy.removed",
     "user.registered",
     "user.updated",
+    "user.erased",
     "policy.set",
     "book.borrowed",
     "book.renewed",

@@ -32,6 +32,7 @@ def _(row: Row, event: CopyReturned) -> None:
     """Forget the loan: it is no longer anybody's worry."""
 
 
+due_loans.ignore("user.erased")
 due_loans.ignore("book.overdue")
 due_loans.ignore("book.created", "book.updated", "book.deleted")
 due_loans.ignore("copy.added", "copy.removed", "user.registered", "user.updated")

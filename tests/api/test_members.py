@@ -275,3 +275,29 @@ def test_the_desk_sees_whose_address_bounced(librarian, reader, now):
     after = librarian.get(path).json()["email_bounced_at"]
 
     assert (before, after) == (None, "2026-03-02T10:00:00Z")
+
+
+def test_a_reader_is_erased_and_the_token_is_worth_nothing(reader, librarian):
+    path = f"/api/v1/members/{reader.member_id}/"
+
+    erased = reader.delete(path)
+
+    assert erased.status_code == 204
+    assert reader.get("/api/v1/members/me/").status_code == 401
+    shown = librarian.get(path).json()
+    assert shown["username"] is None
+    assert shown["erased_at"]
+    problem(librarian.delete(path), 404, "unknown_member")
+
+
+def test_a_reader_erases_nobody_else(reader, a_member):
+    problem(reader.delete(f"/api/v1/members/{a_member()}/"), 404, "unknown_member")
+
+
+def test_erasing_is_refused_with_what_stands_in_the_way(librarian, a_loan):
+    loan = a_loan()
+
+    answer = librarian.delete(f"/api/v1/members/{loan.member_id}/")
+
+    facts = problem(answer, 409, "still_in_use")["facts"]
+    assert facts["blockers"] == [str(loan.loan_id)]

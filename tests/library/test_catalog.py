@@ -13,11 +13,11 @@ from library.catalog.refusals import (
     InvalidDescription,
     InvalidIsbn,
     IsbnTaken,
-    StillInUse,
     UnknownBook,
     UnknownCopy,
 )
 from library.lending import loans
+from library.refusals import StillInUse
 from outbox.models import Event
 from tests.threads import at_once
 

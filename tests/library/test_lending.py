@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from library.advance import advance
 from library.catalog.copies import remove_copy
-from library.catalog.refusals import StillInUse, UnknownCopy
+from library.catalog.refusals import UnknownCopy
 from library.lending import loans
 from library.lending.models import Loan
 from library.lending.refusals import (
@@ -20,7 +20,7 @@ from library.lending.refusals import (
     LoanLimit,
 )
 from library.members.refusals import UnknownMember
-from library.refusals import Refusal
+from library.refusals import Refusal, StillInUse
 from outbox.errors import WriteOutsideAdvance
 from outbox.models import Event
 from tests.threads import at_once

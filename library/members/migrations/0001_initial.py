@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ('muted', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
                 ('at_once', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
                 ('registered_at', models.DateTimeField()),
+                ('erased_at', models.DateTimeField(null=True)),
             ],
             options={
                 'abstract': False,
