@@ -217,7 +217,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["outbox.api.given.JsonBody"],
-    "DEFAULT_THROTTLE_RATES": {"tokens": "10/minute"},
+    "DEFAULT_THROTTLE_RATES": {"tokens": "10/minute", "pings": "10/minute"},
     "NUM_PROXIES": 1 if BEHIND_PROXY else 0,  # else a header of theirs names the client
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "config.schema.Schema",

@@ -16,6 +16,7 @@ from library.lending import policy_views as policies
 from library.lending import views as lending
 from library.members import pages, tokens
 from library.members import views as members
+from outbox import delivery_views as deliveries
 from outbox import inbound_views as inbound
 from outbox import views as outbox
 from projections import views as questions
@@ -24,6 +25,8 @@ handler400 = "config.problems.bad_request"
 handler403 = "config.problems.permission_denied"
 handler404 = "config.problems.not_found"
 handler500 = "config.problems.server_error"
+
+DELIVERIES = "webhook-endpoints/<uuid:endpoint_id>/deliveries/"
 
 api = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
@@ -53,9 +56,11 @@ api = [
     path("holds/<uuid:hold_id>/cancel/", holds.CancelHold.as_view()),
     path("webhook-endpoints/", outbox.Endpoints.as_view()),
     path("webhook-endpoints/<uuid:endpoint_id>/", outbox.OneEndpoint.as_view()),
-    path(
-        "webhook-endpoints/<uuid:endpoint_id>/deliveries/", outbox.Deliveries.as_view()
-    ),
+    path("webhook-endpoints/<uuid:endpoint_id>/ping/", deliveries.Ping.as_view()),
+    path(DELIVERIES, deliveries.Deliveries.as_view()),
+    path(f"{DELIVERIES}<int:delivery_id>/", deliveries.OneDelivery.as_view()),
+    path(f"{DELIVERIES}<int:delivery_id>/resend/", deliveries.Resend.as_view()),
+    path("webhook-endpoints/<uuid:endpoint_id>/replays/", deliveries.Replays.as_view()),
     path("webhook-endpoints/<uuid:endpoint_id>/rotate/", outbox.RotateSecret.as_view()),
     path("inbound/<slug:source>/", inbound.Inbound.as_view()),
     path("tables/<str:table>/<uuid:key>/", questions.RowOfTable.as_view()),

@@ -202,6 +202,12 @@ class Delivery(models.Model):
                 condition=models.Q(status="pending") & ~models.Q(worker=""),
                 name="outbox_delivery_claimed",
             ),
+            # What an endpoint was told, the latest first.
+            models.Index(
+                fields=["destination", "id"],
+                condition=models.Q(channel="webhooks"),
+                name="outbox_delivery_told",
+            ),
             # What a person has to look at.
             models.Index(
                 fields=["channel", "destination", "finished_at"],

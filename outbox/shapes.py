@@ -1,12 +1,13 @@
-"""What the API of endpoints and deliveries takes and shows."""
+"""What the API of endpoints takes and shows."""
 
 from __future__ import annotations
 
 from rest_framework import serializers
 
 from outbox.api.given import Given
+from outbox.channels.webhooks import terms
+from outbox.channels.webhooks.channel import WORKERS
 from outbox.channels.webhooks.keys import VERSIONS
-from outbox.models import Status
 
 Text = serializers.CharField
 PATTERNS = 100
@@ -34,6 +35,15 @@ class EndpointShown(serializers.Serializer[object]):
     ordered = serializers.BooleanField()
     active = serializers.BooleanField()
     compatible = serializers.BooleanField()
+    paused = serializers.BooleanField(source="terms.paused")
+    per_second = serializers.FloatField(source="terms.per_second", allow_null=True)
+    at_once = serializers.IntegerField(source="terms.at_once", allow_null=True)
+    failures = serializers.IntegerField(
+        source="terms.failures", help_text="In a row, since the last success."
+    )
+    failing_since = serializers.DateTimeField(
+        source="terms.failing_since", allow_null=True
+    )
     signatures = SignatureShown(many=True, source="signing")
     created_at = serializers.DateTimeField()
 
@@ -90,33 +100,28 @@ class EndpointChange(Given):
         max_length=PATTERNS,
         required=False,
     )
-    active = serializers.BooleanField(required=False)
+    ordered = serializers.BooleanField(required=False)
+    active = serializers.BooleanField(
+        required=False, help_text="Off: nothing more is owed, and what was is given up."
+    )
     compatible = serializers.BooleanField(required=False)
-
-
-class AttemptShown(serializers.Serializer[object]):
-    """One attempt, and what the other side answered."""
-
-    at = serializers.DateTimeField()
-    seconds = serializers.FloatField(allow_null=True)
-    outcome = Text()
-    http_status = serializers.IntegerField(allow_null=True)
-    answer = Text(allow_blank=True)
-
-
-class DeliveryShown(serializers.Serializer[object]):
-    """One event owed to an endpoint, and every attempt to deliver it."""
-
-    id = serializers.IntegerField()
-    event_id = serializers.UUIDField()
-    event_type = Text()
-    position = serializers.IntegerField()
-    status = serializers.ChoiceField(choices=Status.choices)
-    due_at = serializers.DateTimeField()
-    created_at = serializers.DateTimeField()
-    finished_at = serializers.DateTimeField(allow_null=True)
-    error = Text(allow_blank=True)
-    attempts = AttemptShown(many=True, source="tries.all")
+    paused = serializers.BooleanField(
+        required=False, help_text="What is owed waits, and goes out afterwards."
+    )
+    per_second = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        min_value=terms.LEAST_PER_SECOND,
+        max_value=terms.MOST_PER_SECOND,
+        help_text="Messages a second, at the most; null: no limit.",
+    )
+    at_once = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=WORKERS,
+        help_text="Requests at the same time, at the most; null: as many as there are.",
+    )
 
 
 class EventTypeShown(serializers.Serializer[object]):

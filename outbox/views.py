@@ -1,5 +1,5 @@
 """
-Webhook endpoints and their deliveries over HTTP.
+Webhook endpoints over HTTP; their deliveries in `delivery_views.py`.
 
 For staff only: the public facts name members by their ids, so whoever may make
 an endpoint hears of everybody's loans. Each sees his own endpoints and no others.
@@ -7,7 +7,6 @@ an endpoint hears of everybody's loans. Each sees his own endpoints and no other
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,10 +22,9 @@ from outbox import catalogue, codec
 from outbox.api import given
 from outbox.api.views import ApiView, ListView
 from outbox.api.writes import Made, write
-from outbox.channels.webhooks import endpoints, rotation
-from outbox.models import Attempt, Delivery, Event, WebhookEndpoint
+from outbox.channels.webhooks import endpoints, rotation, terms
+from outbox.ownership import find, mine
 from outbox.shapes import (
-    DeliveryShown,
     EndpointChange,
     EndpointShown,
     EventTypeShown,
@@ -49,7 +47,8 @@ class Endpoints(ListView):
     def get(self, request: Request) -> Response:
         """List your endpoints."""
         given.query(request)
-        return self.page(_with_signatures(_mine(request)).order_by("id"), EndpointShown)
+        rows = _with_signatures(mine(request)).order_by("id")
+        return self.page(rows, EndpointShown, terms.joined)
 
     @extend_schema(
         operation_id="create_webhook_endpoint",
@@ -91,11 +90,14 @@ class OneEndpoint(ApiView):
         tags=["webhooks"],
     )
     def patch(self, request: Request, endpoint_id: UUID) -> Response:
-        """Change an endpoint's URL or event types, or switch it off and on."""
+        """Change what an endpoint is told and how fast; pause it, switch it off."""
         said = given.body(request, EndpointChange, partial=True)
+        pace = {name: said.pop(name) for name in terms.TERMS if name in said}
 
         def act() -> Made:
-            endpoints.change(_find(request, endpoint_id, lock=True), **said)
+            endpoint = find(request, endpoint_id, lock=True)
+            endpoints.change(endpoint, **said)
+            terms.change(endpoint, pace)
             return Made(endpoint_id)
 
         written = write(request, act)
@@ -110,7 +112,7 @@ class OneEndpoint(ApiView):
         """Remove an endpoint; it is told nothing more."""
 
         def act() -> Made:
-            endpoints.remove(_find(request, endpoint_id, lock=True))
+            endpoints.remove(find(request, endpoint_id, lock=True))
             return Made(endpoint_id)
 
         return write(request, act, status=204).response()
@@ -134,7 +136,7 @@ class RotateSecret(ApiView):
 
         def act() -> Made:
             secret = rotation.rotate(
-                _find(request, endpoint_id, lock=True),
+                find(request, endpoint_id, lock=True),
                 overlap=overlap,
                 version=said.get("scheme"),
             )
@@ -143,28 +145,6 @@ class RotateSecret(ApiView):
         written = write(request, act)
         shown = _shown(request, endpoint_id)
         return written.response({**shown, **written.once("secret")})
-
-
-class Deliveries(ListView):
-    """What an endpoint was told, is owed, or could not be told."""
-
-    permission_classes = [IsAdminUser]
-
-    @extend_schema(
-        operation_id="list_webhook_deliveries",
-        responses=DeliveryShown(many=True),
-        tags=["webhooks"],
-    )
-    def get(self, request: Request, endpoint_id: UUID) -> Response:
-        """List an endpoint's deliveries with every attempt, the latest first."""
-        given.query(request)
-        endpoint = _find(request, endpoint_id)
-        rows = Delivery.objects.filter(
-            channel=endpoints.CHANNEL, destination=str(endpoint.id)
-        )
-        tries = Prefetch("tries", Attempt.objects.order_by("id"))
-        latest = rows.order_by("-id").prefetch_related(tries)
-        return self.page(latest, DeliveryShown, _with_types)
 
 
 class EventTypes(ApiView):
@@ -181,34 +161,13 @@ class EventTypes(ApiView):
         return Response([catalogue.described(each) for each in types])
 
 
-def _mine(request: Request) -> Any:
-    return WebhookEndpoint.objects.filter(owner=request.user.pk)
-
-
 def _with_signatures(rows: Any) -> Any:
     signing = Prefetch("secrets", rotation.newest_first(), to_attr="signing")
     return rows.prefetch_related(signing)
 
 
 def _shown(request: Request, endpoint_id: UUID | str) -> Any:
-    endpoint = _with_signatures(_mine(request)).filter(id=endpoint_id).first()
+    endpoint = _with_signatures(mine(request)).filter(id=endpoint_id).first()
     if endpoint is None:
         raise Http404
-    return EndpointShown(endpoint).data
-
-
-def _find(request: Request, endpoint_id: UUID, *, lock: bool = False) -> Any:
-    rows = _mine(request).filter(id=endpoint_id)
-    endpoint = (rows.select_for_update() if lock else rows).first()
-    if endpoint is None:
-        raise Http404
-    return endpoint
-
-
-def _with_types(deliveries: Iterable[Delivery]) -> list[Delivery]:
-    found = list(deliveries)
-    rows = Event.objects.filter(id__in=[each.event_id for each in found])
-    types = dict(rows.values_list("id", "type"))
-    for each in found:
-        each.event_type = types[each.event_id]  # type: ignore[attr-defined]
-    return found
+    return EndpointShown(*terms.joined([endpoint])).data

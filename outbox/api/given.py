@@ -16,6 +16,7 @@ from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
+from outbox.api.cursors import Cursors
 from outbox.api.pages import Pages
 
 DEEPEST = 32  # levels of a body; what reads it further on is recursive
@@ -92,10 +93,14 @@ def body(request: Request, shape: type[Given], *, partial: bool = False) -> Any:
     return given.validated_data
 
 
-def query(request: Request, shape: type[Given] = Nothing) -> Any:
+def query(
+    request: Request,
+    shape: type[Given] = Nothing,
+    pages: type[Pages | Cursors] = Pages,
+) -> Any:
     """Return the checked filters of a list; the pages' own are left to them."""
     filters = request.query_params.dict()
-    for name in (Pages.limit_query_param, Pages.offset_query_param):
+    for name in pages.PARAMETERS:
         filters.pop(name, None)
     given = shape(data=filters)
     given.is_valid(raise_exception=True)

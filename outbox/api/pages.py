@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -16,26 +16,29 @@ FURTHEST = 10_000_000  # rows to skip; PostgreSQL counts them off one by one
 class Pages(LimitOffsetPagination):
     """`limit` and `offset`, with bounds; what is out of them is an error."""
 
+    PARAMETERS: ClassVar = ("limit", "offset")
+
     default_limit = 50
     max_limit = LONGEST_PAGE
 
     def get_limit(self, request: Request) -> int:
         """Return how many rows are wanted."""
-        return _number(request, "limit", self.default_limit, 1, LONGEST_PAGE)
+        return number(request, "limit", self.default_limit, 1, LONGEST_PAGE)
 
     def get_offset(self, request: Request) -> int:
         """Return how many rows to skip."""
-        return _number(request, "offset", 0, 0, FURTHEST)
+        return number(request, "offset", 0, 0, FURTHEST)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """Describe both for the schema."""
         return [
-            _parameter("limit", "Rows in a page.", 1, LONGEST_PAGE),
-            _parameter("offset", "Rows to skip.", 0, FURTHEST),
+            parameter("limit", "Rows in a page.", 1, LONGEST_PAGE),
+            parameter("offset", "Rows to skip.", 0, FURTHEST),
         ]
 
 
-def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
+def number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """Return a whole number of the query; raise ValidationError for any other."""
     given = request.query_params.get(name)
     if given is None:
         return default
@@ -46,7 +49,8 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
         raise ValidationError({name: error.detail}) from None
 
 
-def _parameter(name: str, says: str, least: int, most: int) -> dict[str, Any]:
+def parameter(name: str, says: str, least: int, most: int) -> dict[str, Any]:
+    """Describe a whole number of the query for the schema."""
     return {
         "name": name,
         "in": "query",

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from outbox.api.cursors import Cursors
 from outbox.api.pages import Pages
 
 
@@ -19,10 +20,12 @@ class ApiView(APIView):
     """
     Base of the views.
 
-    `records_events` tells the schema that writes answer with a Consistency-Token.
+    `records_events` tells the schema that writes answer with a Consistency-Token,
+    `takes_keys` that a POST takes an Idempotency-Key.
     """
 
     records_events: ClassVar[bool] = False
+    takes_keys: ClassVar[bool] = True
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let in who may, and read the body while its bytes can still be hashed."""
@@ -33,7 +36,7 @@ class ApiView(APIView):
 class ListView(ApiView):
     """Base of the views with a list in pages."""
 
-    pagination_class = Pages
+    pagination_class: type[Pages | Cursors] = Pages
 
     def page(
         self,

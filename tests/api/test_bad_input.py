@@ -179,6 +179,8 @@ PATHS = [
     "/api/v1/loans/{}/",
     "/api/v1/webhook-endpoints/{}/",
     "/api/v1/webhook-endpoints/{}/deliveries/",
+    "/api/v1/webhook-endpoints/{}/deliveries/1/",
+    "/api/v1/webhook-endpoints/{}/replays/",
     "/api/v1/books/{}/availability/",
     "/{}",
 ]

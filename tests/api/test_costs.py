@@ -19,7 +19,7 @@ LISTS = {
     "/api/v1/holds/": 3,
     "/api/v1/loans/overdue/": 5,
     "/api/v1/members/me/shelf/": 4,
-    "/api/v1/webhook-endpoints/": 4,
+    "/api/v1/webhook-endpoints/": 5,
 }
 
 
@@ -54,12 +54,12 @@ def test_deliveries_cost_the_same_however_many(
     for delivery in Delivery.objects.filter(channel="webhooks"):
         Attempt.objects.create(delivery=delivery, claim=1, outcome="x", worker="w")
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         answer = librarian.get(
             f"/api/v1/webhook-endpoints/{endpoint['id']}/deliveries/"
         )
 
-    assert answer.json()["count"] == 3
+    assert len(answer.json()["results"]) == 3
 
 
 def test_borrowing_costs_this_much(reader, a_copy, django_assert_num_queries):

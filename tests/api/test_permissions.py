@@ -52,11 +52,16 @@ LIBRARIANS_ONLY = [
     ("DELETE", "/api/v1/webhook-endpoints/{id}/"),
     ("GET", "/api/v1/webhook-endpoints/{id}/deliveries/"),
     ("POST", "/api/v1/webhook-endpoints/{id}/rotate/"),
+    ("GET", "/api/v1/webhook-endpoints/{id}/deliveries/1/"),
+    ("POST", "/api/v1/webhook-endpoints/{id}/deliveries/1/resend/"),
+    ("GET", "/api/v1/webhook-endpoints/{id}/replays/"),
+    ("POST", "/api/v1/webhook-endpoints/{id}/replays/"),
+    ("POST", "/api/v1/webhook-endpoints/{id}/ping/"),
 ]
 
 
 def filled(path):
-    return re.sub(r"<\w+:\w+>", str(uuid4()), path)
+    return re.sub(r"<\w+:\w+>", str(uuid4()), re.sub(r"<int:\w+>", "1", path))
 
 
 def test_the_routes_are_found():

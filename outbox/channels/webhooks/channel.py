@@ -72,7 +72,7 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
         deadline=DEADLINE,
         ends=ends,
         session=transport.session_of(delivery.destination),
-        policy=_policy(),
+        policy=policy(),
     )
     if answer.outcome == "gone":
         # First this: if we die before the outcome is written, what is owed ends when
@@ -90,7 +90,8 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
     )
 
 
-def _policy() -> AddressPolicy:
+def policy() -> AddressPolicy:
+    """Return where messages may go."""
     allow = settings.OUTBOX["PLAIN_HTTP"]
     return ANYWHERE if allow else PUBLIC
 

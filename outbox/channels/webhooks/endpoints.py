@@ -65,6 +65,7 @@ def change(
     url: str | None = None,
     event_types: Iterable[str] | None = None,
     active: bool | None = None,
+    ordered: bool | None = None,
     compatible: bool | None = None,
 ) -> WebhookEndpoint:
     """Change what is given; None: as it was. Raises what `create` raises."""
@@ -76,6 +77,8 @@ def change(
         endpoint.url = _url(url)
     if event_types is not None:
         endpoint.event_types = _patterns(event_types)
+    if ordered is not None:
+        endpoint.ordered = ordered
     if active is not None:
         endpoint.active = active
         _start_anew(endpoint)

@@ -16,6 +16,31 @@ class InvalidEndpoint(OutboxError):
         self.field = field
 
 
+class EndpointOff(InvalidEndpoint):
+    """Nothing can be sent again to an endpoint that is switched off."""
+
+    code = "endpoint_off"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The endpoint is switched off. Switch it on first: set `active`.",
+            field="active",
+        )
+
+
+class DeliveryPending(InvalidEndpoint):
+    """What is still to be tried cannot be started anew."""
+
+    code = "delivery_pending"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The delivery is still pending: it is tried at `due_at`.", field="status"
+        )
+
+
 class EndpointTaken(InvalidEndpoint):
     """The owner has an endpoint with this URL."""
 
