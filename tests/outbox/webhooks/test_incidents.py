@@ -222,21 +222,18 @@ def letters_about(endpoint, tell, httpserver):
     assert {each.recipient for each in owed} == {str(endpoint.owner_id)}
 
     def written(language):
+        def write(each, letter):
+            (event,) = log.by_ids([each.event_id])
+            context = letter.context(event)
+            return compose(letter, context, address, message_id=each.message_id)
+
         address = Address(
             email="a@example.org",
             name="Aziza",
             language=language,
             recipient=str(endpoint.owner_id),
         )
-        return [
-            compose(
-                letters.named(each.destination),
-                log.by_ids([each.event_id])[0],
-                address,
-                message_id=each.message_id,
-            )
-            for each in owed
-        ]
+        return [write(each, letters.named(each.destination)) for each in owed]
 
     return written
 
