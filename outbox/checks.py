@@ -59,16 +59,34 @@ def _event_classes() -> Iterator[CheckMessage]:
 
 
 def _receiver_names() -> Iterator[CheckMessage]:
+    """Yield an error for each name under which nothing could be owed for long."""
     for event_class, signal in signals.signals().items():
-        names = [name for name, _ in signals.receivers_of(signal, sender=event_class)]
-        for name, count in Counter(names).items():
-            if count > 1 or "<lambda>" in name or "<locals>" in name:
+        names = Counter(
+            name for name, _ in signals.receivers_of(signal, sender=event_class)
+        )
+        for name, count in names.items():
+            if problem := _wrong_with_receiver(name, count):
                 yield Error(
-                    f"A receiver of {event_class.type!r} has no name of its own: "
-                    f"{name!r}.",
-                    hint="Connect it with a dispatch_uid that no other receiver has.",
+                    f"A receiver of {event_class.type!r} is named {name!r}, {problem}.",
+                    hint="Connect it with a dispatch_uid of its own, such as "
+                    "'app.what_it_does', that stays the same for ever: deliveries are "
+                    "owed under it.",
                     id="outbox.E003",
                 )
+
+
+def _wrong_with_receiver(name: str, count: int) -> str:
+    if count > 1:
+        return f"which {count} of them are"
+    if any(each in name for each in _MADE_ON_THE_WAY):
+        return "which is not its own: it was made by other code as it ran"
+    if len(name) > signals.LONGEST_NAME:
+        return f"which has more than {signals.LONGEST_NAME} characters"
+    return ""
+
+
+# A lambda, a function inside another, a partial: the next one has the same name.
+_MADE_ON_THE_WAY = ("<lambda>", "<locals>", "functools.partial")
 
 
 def _letter_names() -> Iterator[CheckMessage]:

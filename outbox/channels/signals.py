@@ -30,11 +30,14 @@ RETRIES = schedule.SIGNALS
 IN_TRANSACTION = True
 BATCH = 50
 PER_DESTINATION = 50
+LONGEST_NAME = 200  # characters of a receiver's
 WORKERS = 3
 GUARDED = False
 
 Receiver = Callable[..., Any]
 Concerned = Callable[[Any], Mapping[str, Any]]
+
+_NOBODYS = Signal()  # of an event that has none any more
 
 
 @cache
@@ -62,7 +65,7 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
     """Call the one receiver this delivery is owed to."""
     row = Event.objects.get(id=delivery.event_id)
     event = log.decoded(row)
-    signal = signals()[type(event)]
+    signal = signals().get(type(event), _NOBODYS)
     receiver = dict(receivers_of(signal, sender=type(event))).get(delivery.destination)
     if receiver is None:
         return _gone(delivery, row.type)

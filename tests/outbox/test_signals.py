@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from django.dispatch import Signal
 
@@ -144,6 +146,22 @@ def test_a_removed_receiver_leaves_nothing_stuck(db, connected, a_book):
     assert Delivery.objects.get().status == Status.DEAD
 
 
+def test_an_event_without_a_signal_any_more_leaves_nothing_stuck(
+    db, connected, a_book, monkeypatch
+):
+    connected(book_created, lambda **kwargs: None, "test.gone")
+    a_book()
+    sequencer.sequence_all()
+    monkeypatch.setattr(signals, "signals", dict)
+    routes.sync_channel(signals)
+
+    relay.deliver_batch(signals)
+
+    owed = Delivery.objects.get()
+    assert owed.status == Status.DEAD
+    assert owed.error.startswith("receiver_unknown: no receiver is connected under")
+
+
 def test_an_old_worker_leaves_a_new_receiver_to_the_new_ones(db, a_book):
     Route.objects.create(
         channel="signals", destination="only.new.code", event_type="book.created"
@@ -157,13 +175,75 @@ def test_an_old_worker_leaves_a_new_receiver_to_the_new_ones(db, a_book):
     assert (owed.status, owed.attempts) == (Status.PENDING, 0)
 
 
-def test_receivers_need_a_name_of_their_own(connected, db):
-    connected(book_created, lambda **kwargs: None, None)
+class Callables:
+    def __call__(self, **kwargs):
+        """Be called."""
+
+    def method(self, **kwargs):
+        """Be called."""
+
+
+def local_receiver(**kwargs):
+    def inner(**kwargs):
+        """Be called."""
+
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("receivers", "why"),
+    [
+        ([lambda **kwargs: None], "not its own"),
+        ([local_receiver()], "not its own"),
+        ([partial(local_receiver, a=1)], "not its own"),
+        ([Callables(), Callables()], "which 2 of them are"),
+        ([Callables().method, Callables().method], "which 2 of them are"),
+    ],
+)
+def test_receivers_need_a_name_of_their_own(made_known, receivers, why):
+    for receiver in receivers:
+        made_known(receiver)
 
     (problem,) = checks.check_wiring()
 
     assert problem.id == "outbox.E003"
+    assert why in problem.msg
     assert "dispatch_uid" in problem.hint
+
+
+@pytest.mark.parametrize("receiver", [Callables(), Callables().method])
+def test_one_of_a_kind_has_a_name_of_its_own(made_known, receiver):
+    made_known(receiver)
+
+    assert checks.check_wiring() == []
+
+
+@pytest.mark.parametrize(("length", "sound"), [(200, True), (201, False)])
+def test_a_name_has_200_characters_at_most(made_known, length, sound):
+    made_known(local_receiver(), dispatch_uid="x" * length)
+
+    assert (checks.check_wiring() == []) is sound
+
+
+def test_a_dispatch_uid_gives_anything_a_name(made_known):
+    made_known(lambda **kwargs: None, dispatch_uid="test.one")
+    made_known(lambda **kwargs: None, dispatch_uid="test.two")
+
+    assert checks.check_wiring() == []
+
+
+@pytest.fixture
+def made_known():
+    """Connect receivers for one test, as Django code does."""
+    made = []
+
+    def connect(receiver, dispatch_uid=None):
+        book_created.connect(receiver, weak=False, dispatch_uid=dispatch_uid)
+        made.append((receiver, dispatch_uid))
+
+    yield connect
+    for receiver, dispatch_uid in made:
+        book_created.disconnect(receiver, dispatch_uid=dispatch_uid)
 
 
 def a_plain_receiver(**kwargs):
