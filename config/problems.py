@@ -24,7 +24,7 @@ from library.refusals import Refusal
 from outbox.channels.webhooks.refusals import InvalidEndpoint
 from outbox.errors import CannotUnseal, CommandReused, UnencodableEvent
 from outbox.signatures import Refused
-from projections.errors import Unanswerable
+from projections.errors import NotYetVisible, Unanswerable
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class Problem(APIException):
 
     def __init__(self, status: int, code: str, detail: str, **members: Any) -> None:
         super().__init__(detail, code)
+        self.wait: int | None = None  # seconds, for Retry-After
         self.status_code = status
         self.members = members
 
@@ -167,6 +168,13 @@ def _(exc: Refused) -> Problem:
 @_known.register
 def _(exc: UnencodableEvent) -> Problem:
     return Problem(400, "unencodable", str(exc))
+
+
+@_known.register
+def _(exc: NotYetVisible) -> Problem:
+    problem = Problem(503, exc.code, str(exc))
+    problem.wait = exc.retry_after
+    return problem
 
 
 @_known.register

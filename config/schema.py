@@ -30,6 +30,14 @@ CONSISTENCY_TOKEN = OpenApiParameter(
     description="The id of the event that was recorded.",
 )
 
+WAITS_FOR = OpenApiParameter(
+    TOKEN_HEADER,
+    OpenApiTypes.UUID,
+    OpenApiParameter.HEADER,
+    description="What a write has answered with: wait, for two seconds at most, until "
+    "it can be seen here.",
+)
+
 
 class ErrorInField(serializers.Serializer[object]):
     """What is wrong with one field."""
@@ -77,6 +85,8 @@ class Schema(AutoSchema):
             parameters = [*parameters, IDEMPOTENCY_KEY]
         if self.method != "GET" and getattr(self.view, "records_events", False):
             parameters = [*parameters, CONSISTENCY_TOKEN]
+        if self.method == "GET" and getattr(self.view, "reads", None):
+            parameters = [*parameters, WAITS_FOR]
         return parameters
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:

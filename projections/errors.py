@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
+from uuid import UUID
 
 
 class UnknownProjection(Exception):
@@ -42,6 +43,19 @@ class NotYetSo(Unanswerable):
         super().__init__(
             f"What will be so as of {asked} is not known yet. {so_far} Leave `as_of` "
             "out to see what is so now."
+        )
+
+
+class NotYetVisible(Exception):
+    """The read models have not come as far as the reader's own write."""
+
+    code = "not_yet_visible"
+    retry_after = 1  # seconds
+
+    def __init__(self, event_id: UUID) -> None:
+        super().__init__(
+            f"What was written with the event {event_id} is recorded, but cannot be "
+            "seen here yet. Try again in a moment, or leave the Consistency-Token out."
         )
 
 

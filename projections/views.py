@@ -1,7 +1,8 @@
 """
 The questions of the API, answered from the read models.
 
-They follow the log by a moment: what was just borrowed may not be here yet.
+They follow the log by a moment: what was just borrowed may not be here yet. Who has to
+see it sends the Consistency-Token of the borrowing along (`waiting.py`).
 """
 
 from __future__ import annotations
@@ -33,10 +34,13 @@ from projections.shapes import (
     RowHistory,
     ShelfQuery,
 )
+from projections.waiting import Question
 
 
-class MyShelf(ListView):
+class MyShelf(Question, ListView):
     """What the member who asks has at home, or had."""
+
+    reads = ("shelves", "availability")
 
     @extend_schema(
         operation_id="my_shelf",
@@ -55,8 +59,10 @@ class MyShelf(ListView):
         return self.page(mine(member_id), OnShelf, _with_titles)
 
 
-class OverdueLoans(ListView):
+class OverdueLoans(Question, ListView):
     """What should have come back by now."""
+
+    reads = ("due_loans", "availability")
 
     @extend_schema(
         operation_id="list_overdue_loans",
@@ -78,8 +84,10 @@ class OverdueLoans(ListView):
         return self.page(rows, Overdue, _with_titles_and_names)
 
 
-class BookAvailability(ApiView):
+class BookAvailability(Question):
     """Whether a book can be borrowed now."""
+
+    reads = ("availability",)
 
     @extend_schema(
         operation_id="get_availability",
