@@ -21,7 +21,16 @@ from rich.table import Table
 from benchmarks import stage
 from benchmarks.figures import Row
 
-ALL = ("latency", "neighbours", "backlog", "webhooks", "signals", "letters", "fanout")
+ALL = (
+    "latency",
+    "neighbours",
+    "backlog",
+    "webhooks",
+    "signals",
+    "letters",
+    "fanout",
+    "borrow",
+)
 
 
 def main() -> int:

@@ -38,6 +38,12 @@ def database() -> Iterator[None]:
         yield
 
 
+def set_up(settings: str) -> None:
+    """Set Django up in a process of ours, with other settings."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = settings
+    django.setup()
+
+
 @contextlib.contextmanager
 def relays(
     count: int, folder: Path, *, ready: bool = True, **environment: str

@@ -1,0 +1,137 @@
+"""
+Borrowing: what one borrow costs, beside what one would write instead, and the limit.
+
+Every borrow has a copy and a member of its own. Nothing delivers meanwhile. The limit
+is the very statements of our borrows, said again by pgbench in as many sessions.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from multiprocessing.pool import Pool
+
+from django.db import connection, models
+from django.utils import timezone
+
+from benchmarks import pgbench, stage
+from benchmarks.borrowers import Pair, borrow, ours, registered
+from benchmarks.figures import Row, ratios, round_by_round, row
+from library.catalog.models import Book, Copy
+from library.members.models import Member
+from outbox.ids import new_id
+
+BORROWS = 1_000
+MANY = 4  # processes
+CLIENTS, SECONDS = 16, 5
+ROUNDS = 5
+EVENTS = "benchmarks.peers.events_alone"
+COST, COST_REACHED = 1.5, 1.25
+
+
+def rows(*, quick: bool) -> Iterator[Row]:
+    """Measure all ways, in one process and in four, and pgbench."""
+    count = BORROWS // (10 if quick else 1)
+    with multiprocessing.get_context("spawn").Pool(
+        MANY, stage.set_up, [EVENTS]
+    ) as workers:
+        workers.map(_ready, range(MANY), chunksize=1)
+        rates = round_by_round(
+            ROUNDS,
+            {
+                f"{way}, {at_once}": partial(_rate, workers, way, at_once, count)
+                for way in ("ours", "plain", "firing", "sourced")
+                for at_once in (1, MANY)
+            }
+            | {"limit": partial(_limit, count)},
+        )
+    yield from _rows(rates)
+
+
+def _rows(rates: dict[str, list[float]]) -> Iterator[Row]:
+    for at_once in (1, MANY):
+        what = f"borrow, {at_once} at once"
+        mine = rates[f"ours, {at_once}"]
+        for way, name, must, reach in (
+            ("sourced", "eventsourcing", 0.5, 1),
+            ("firing", "django-domain-events", 1, 2),
+        ):
+            theirs = rates[f"{way}, {at_once}"]
+            yield row(what, mine, theirs, beside=name, must=must, reach=reach)
+    yield _cost(rates["ours, 1"], rates["plain, 1"])
+    yield row(
+        f"borrow, {MANY} at once, to the limit",
+        rates[f"ours, {MANY}"],
+        rates["limit"],
+        beside="the same statements by pgbench",
+        must=0.2,
+        reach=0.35,
+    )
+
+
+def _cost(mine: Sequence[float], plain: Sequence[float]) -> Row:
+    """Return the row that says how much longer a borrow takes for what it tells."""
+    longer = ratios(plain, mine)
+    took = row(
+        "cost of the pattern",
+        [1000 / each for each in mine],
+        [1000 / each for each in plain],
+        beside="the same by plain ORM, nobody told",
+        unit="ms",
+    )
+    return replace(
+        took,
+        ratio=longer,
+        must=f"<= {COST}x",
+        holds=longer.median <= COST,
+        reach=f"<= {COST_REACHED}x",
+        reaches=longer.median <= COST_REACHED,
+    )
+
+
+def _rate(workers: Pool, way: str, at_once: int, count: int) -> float:
+    """Return the borrows a second of so many processes, each with its share."""
+    shares = [_pairs(count // at_once, way) for _ in range(at_once)]
+    took = workers.starmap(borrow, [(way, share) for share in shares], chunksize=1)
+    return sum(map(len, shares)) / max(took)
+
+
+def _limit(count: int) -> float:
+    said = [
+        [pgbench.statements_of(partial(ours, *pair)) for pair in _pairs(count // MANY)]
+        for _ in range(MANY)
+    ]
+    return sum(map(len, said)) / pgbench.once(said)
+
+
+def _pairs(count: int, way: str = "ours") -> list[Pair]:
+    """Return copies of one book, each with a member who has borrowed nothing."""
+    if way == "sourced":
+        return [(copy, new_id()) for copy in registered(count)]
+    now = timezone.now()
+    book = new_id()
+    _insert(Book, [Book(id=book, title="A book", authors=["A"], created_at=now)])
+    copies = [
+        Copy(id=new_id(), book_id=book, barcode=new_id().hex, kind="book", added_at=now)
+        for _ in range(count)
+    ]
+    members = [
+        Member(id=new_id(), category="reader", language="en", registered_at=now)
+        for _ in range(count)
+    ]
+    _insert(Copy, copies)
+    _insert(Member, members)
+    return [(a.id, b.id) for a, b in zip(copies, members, strict=True)]
+
+
+def _insert(model: type[models.Model], made: Sequence[models.Model]) -> None:
+    models.QuerySet(model).bulk_create(made)  # around the fold's refusal
+
+
+def _ready(number: int) -> int:
+    """Be there, with a connection."""
+    connection.ensure_connection()
+    return os.getpid()
