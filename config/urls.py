@@ -11,6 +11,7 @@ from config.home import Home
 from config.metrics import Metrics
 from library.catalog import branch_views as branches
 from library.catalog import views as catalog
+from library.lending import fee_views as fees
 from library.lending import hold_views as holds
 from library.lending import policy_views as policies
 from library.lending import views as lending
@@ -51,6 +52,8 @@ api = [
     path("loans/<uuid:loan_id>/", lending.OneLoan.as_view()),
     path("loans/<uuid:loan_id>/renew/", lending.RenewLoan.as_view()),
     path("loans/<uuid:loan_id>/return/", lending.ReturnLoan.as_view()),
+    path("fees/", fees.Fees.as_view()),
+    path("fees/<uuid:fee_id>/settle/", fees.SettleFee.as_view()),
     path("holds/", holds.Holds.as_view()),
     path("holds/<uuid:hold_id>/", holds.OneHold.as_view()),
     path("holds/<uuid:hold_id>/cancel/", holds.CancelHold.as_view()),

@@ -58,8 +58,8 @@ class StillInUse(Refusal):
 
     def __init__(self, what: str, subject: UUID, blockers: Sequence[UUID]) -> None:
         super().__init__(
-            f"The {what} {subject} cannot go: {len(blockers)} open loan(s), hold(s) or "
-            "endpoint(s) stand in the way. Take the copies back, or cancel the holds "
-            "and remove the endpoints, first.",
+            f"The {what} {subject} cannot go: {len(blockers)} open loan(s), hold(s), "
+            "fee(s) or endpoint(s) stand in the way. Take the copies back, cancel the "
+            "holds, settle the fees and remove the endpoints first.",
             blockers=list(blockers),
         )

@@ -89,6 +89,8 @@ def _(row: Row, event: CopyRemoved) -> Row:
 BOOKS = ("book.created", "book.updated", "book.deleted")
 COPIES = ("copy.added", "copy.removed")
 OTHERS = (
+    "fee.charged",
+    "fee.settled",
     "book.overdue",
     "endpoint.failed",
     "endpoint.recovered",

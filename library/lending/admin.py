@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from library.lending.models import Hold, Loan, Policy
+from library.lending.models import Fee, Hold, Loan, Policy
 from outbox.windows import Window
 
 
@@ -28,3 +28,9 @@ class HoldWindow(Window):
     list_display = ["id", "book", "member_id", "number", "status", "pickup_until"]
     list_select_related = ["book"]
     ordering = ["-placed_at", "id"]
+
+
+@admin.register(Fee)
+class FeeWindow(Window):
+    list_display = ["id", "member_id", "amount", "charged_at", "settled_how"]
+    ordering = ["-charged_at", "id"]

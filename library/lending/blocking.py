@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from library.lending.models import Hold, Loan
+from library.lending.models import Fee, Hold, Loan
 
 
 def book(book_id: UUID) -> list[UUID]:
@@ -18,10 +18,11 @@ def book(book_id: UUID) -> list[UUID]:
 
 
 def member(member_id: UUID) -> list[UUID]:
-    """Return the open loans and holds that keep a member from being erased."""
+    """Return the open loans, holds and fees that keep a member from being erased."""
     loans = Loan.objects.open().filter(member=member_id).values_list("id", flat=True)
     holds = Hold.objects.open().filter(member=member_id).values_list("id", flat=True)
-    return [*loans, *holds]
+    fees = Fee.objects.open().filter(member=member_id).values_list("id", flat=True)
+    return [*loans, *holds, *fees]
 
 
 def copy(copy_id: UUID) -> list[UUID]:

@@ -144,7 +144,6 @@ class PolicySet:
     fee_grace_days: int
     fee_maximum: int
     fee_limit: int
-    lost_fee: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,3 +218,49 @@ class HoldExpired:
     member_id: UUID
     copy_id: UUID | None
     expired_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeCharged:
+    """
+    A loan was late, and costs so much, in the smallest unit of money there is.
+
+    `days_late` are the open days; the numbers of the policy are those applied.
+    """
+
+    type: ClassVar[str] = "fee.charged"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "fee:{fee_id}"
+    about: ClassVar[tuple[str, ...]] = ("fee_id", "loan_id", "member_id")
+    occurred: ClassVar[str] = "charged_at"
+
+    fee_id: UUID
+    member_id: UUID
+    loan_id: UUID
+    due_at: datetime
+    charged_at: datetime
+    amount: int
+    days_late: int
+    fee_per_day: int
+    fee_grace_days: int
+    fee_maximum: int
+    policy: str
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeSettled:
+    """A fee is no longer owed: it was `paid`, or `waived`."""
+
+    type: ClassVar[str] = "fee.settled"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "fee:{fee_id}"
+    about: ClassVar[tuple[str, ...]] = ("fee_id", "loan_id", "member_id")
+    occurred: ClassVar[str] = "settled_at"
+
+    fee_id: UUID
+    member_id: UUID
+    loan_id: UUID
+    amount: int
+    how: str
+    settled_at: datetime

@@ -10,9 +10,14 @@ from django.db import transaction
 from library.advance import advance
 from library.catalog.models import Book, Copy
 from library.catalog.refusals import UnknownCopy
-from library.lending import holds, policies, queue, rules
-from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
-from library.lending.models import Hold, Loan
+from library.lending import fees, holds, policies, queue, rules
+from library.lending.events import (
+    CopyBorrowed,
+    CopyRenewed,
+    CopyReturned,
+    FeeCharged,
+)
+from library.lending.models import Fee, Hold, Loan
 from library.lending.refusals import AlreadyReturned, CopyNotOnLoan, UnknownLoan
 from library.members.models import Member
 from outbox import gate
@@ -30,7 +35,7 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
 
     Raises UnknownMember, UnknownCopy, BranchNeverOpens, and, with all reasons
     that apply, NotForLoan, CopyOnLoan, AlreadyOnLoanToMember, OnHoldForOther,
-    LoanLimit or OverdueLimit.
+    LoanLimit, OverdueLimit or FeeLimit.
     """
     gate.enter()
     member = Member.objects.lock(member_id)
@@ -39,7 +44,12 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
 
     policy = policies.for_loan(copy.branch_id, member.category, copy.kind)
     count, late = Loan.objects.filter(member=member).counted(copy.branch_id, now)
-    standing = rules.MemberStanding(member_id=member.id, open_loans=count, overdue=late)
+    standing = rules.MemberStanding(
+        member_id=member.id,
+        open_loans=count,
+        overdue=late,
+        balance=Fee.objects.filter(member=member).balance() if policy.fee_limit else 0,
+    )
     rules.check_may_borrow(policy, standing, _standing(copy))
 
     borrowed = CopyBorrowed(
@@ -97,7 +107,7 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
         policy=policy.name,
         policy_version=policy.version,
     )
-    advance(renewed)
+    advance(*_with_fee(renewed, loan, now))
     return renewed
 
 
@@ -134,7 +144,7 @@ def return_copy(
         member_id=loan.member_id,
         returned_at=now,
     )
-    advance(returned)
+    advance(*_with_fee(returned, loan, now))
     holds.hand_on(copy.id, now)
     return returned
 
@@ -171,6 +181,14 @@ def _held(copy_id: UUID, hold: Hold | None) -> Copy:
         each: Copy.objects.lock(each) for each in sorted({copy_id, kept or copy_id})
     }
     return held[copy_id]
+
+
+def _with_fee(
+    fact: CopyRenewed | CopyReturned, loan: Loan, now: datetime
+) -> list[CopyRenewed | CopyReturned | FeeCharged]:
+    """Return what ends the lateness of a loan, and what that costs."""
+    fee = fees.for_lateness(loan, now)
+    return [fact, fee] if fee else [fact]
 
 
 def _standing(copy: Copy) -> rules.CopyStanding:

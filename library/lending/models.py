@@ -39,7 +39,6 @@ class Policy(FoldedModel):
     fee_grace_days = models.PositiveIntegerField()
     fee_maximum = models.PositiveIntegerField()
     fee_limit = models.PositiveIntegerField()
-    lost_fee = models.PositiveIntegerField()
 
     class Meta:
         verbose_name_plural = "policies"
@@ -235,3 +234,42 @@ class Hold(FoldedModel):
     def status(self) -> str:
         """What has become of it: waiting, ready, or how it ended."""
         return self.outcome or ("ready" if self.copy_id else "waiting")
+
+
+class FeeQuerySet(FoldedQuerySet["Fee"]):
+    """Questions about fees."""
+
+    def open(self) -> FeeQuerySet:
+        """Return the fees that are owed."""
+        return self.filter(settled_at__isnull=True)
+
+    def balance(self) -> int:
+        """Return how much is owed, in the smallest unit of money there is."""
+        return self.open().aggregate(sum=models.Sum("amount"))["sum"] or 0
+
+
+class Fee(FoldedModel):
+    """What a loan that was late costs its member, until it is paid or waived."""
+
+    id = models.UUIDField(primary_key=True)
+    member = models.ForeignKey(Member, on_delete=models.DO_NOTHING, related_name="fees")
+    loan = models.ForeignKey(Loan, on_delete=models.DO_NOTHING, related_name="fees")
+    due_at = models.DateTimeField()
+    charged_at = models.DateTimeField()
+    amount = models.PositiveBigIntegerField()
+    days_late = models.PositiveIntegerField()
+    settled_at = models.DateTimeField(null=True)
+    settled_how = models.CharField(max_length=10, default="")
+
+    objects: ClassVar[FeeQuerySet] = FeeQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            # One missed due date paid for twice.
+            models.UniqueConstraint(
+                fields=["loan", "due_at"], name="lending_fee_once_per_due_date"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.member_id}"

@@ -32,7 +32,6 @@ class Numbers(serializers.Serializer[object]):
     fee_grace_days = serializers.IntegerField()
     fee_maximum = serializers.IntegerField()
     fee_limit = serializers.IntegerField()
-    lost_fee = serializers.IntegerField()
 
 
 class PolicyShown(Numbers):
@@ -70,7 +69,6 @@ class NewPolicy(Given):
     fee_grace_days = _number(policies.LONGEST_LOAN)
     fee_maximum = _number()
     fee_limit = _number()
-    lost_fee = _number()
 
 
 class PolicyQuestion(Given):

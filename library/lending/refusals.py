@@ -226,6 +226,50 @@ class LoanNotLate(Refusal):
         )
 
 
+class FeeLimit(Refusal):
+    """The member owes too much."""
+
+    code = "fee_limit"
+
+    def __init__(self, balance: int, limit: int) -> None:
+        super().__init__(
+            f"{balance} is owed, and with {limit} nothing more is lent. "
+            "Pay at the desk first.",
+            balance=balance,
+            limit=limit,
+        )
+
+
+class UnknownFee(NotFound):
+    """There is no such fee."""
+
+    code = "unknown_fee"
+
+    def __init__(self, fee_id: UUID) -> None:
+        super().__init__(
+            f"There is no fee {fee_id}. Look at the list of fees.", fee_id=fee_id
+        )
+
+
+class FeeClosed(Refusal):
+    """The fee was settled before."""
+
+    code = "fee_closed"
+
+    def __init__(self, fee_id: UUID, how: str) -> None:
+        super().__init__(
+            f"Fee {fee_id} was {how}. There is nothing left to do.",
+            fee_id=fee_id,
+            how=how,
+        )
+
+
+class InvalidFee(Invalid):
+    """A fee can be paid or waived, nothing else."""
+
+    code = "invalid_fee"
+
+
 class CopyNotOnLoan(Refusal):
     """The copy is not on loan, so it cannot be returned."""
 

@@ -12,7 +12,9 @@ from library.lending.refusals import (
     AlreadyOnHold,
     AlreadyOnLoanToMember,
     CopyOnLoan,
+    FeeLimit,
     HoldLimit,
+    InvalidFee,
     LoanLimit,
     NotForLoan,
     NothingToHold,
@@ -22,6 +24,8 @@ from library.lending.refusals import (
     TooSoon,
 )
 from library.refusals import Refusal, refuse_for
+
+WAYS_TO_SETTLE = ("paid", "waived")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,6 @@ class Policy:
     fee_grace_days: int = 0
     fee_maximum: int = 0
     fee_limit: int = 0
-    lost_fee: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +99,12 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberStanding:
-    """What a member has on loan, and how much of it is overdue at the branch."""
+    """What a member has on loan, what of it is overdue at the branch, what is owed."""
 
     member_id: UUID
     open_loans: int
     overdue: int
+    balance: int = 0
 
 
 def check_may_borrow(
@@ -136,6 +140,30 @@ def renewed_due_date(
     Raises BranchNeverOpens.
     """
     return due_date(policy, calendar, max(loan.due_at, now))
+
+
+def overdue_fee(
+    policy: Policy, calendar: Calendar, due_at: datetime, now: datetime
+) -> tuple[int, int]:
+    """
+    Return for how many open days a loan is late, and what that costs.
+
+    Within the grace it costs nothing; past it, all days count.
+    """
+    days = calendar.open_days_between(calendar.day_of(due_at), calendar.day_of(now))
+    if days <= policy.fee_grace_days:
+        return days, 0
+    amount = days * policy.fee_per_day
+    return days, min(amount, policy.fee_maximum or amount)
+
+
+def way_to_settle(given: str) -> str:
+    """Return how a fee was settled, or refuse it."""
+    if given not in WAYS_TO_SETTLE:
+        raise InvalidFee(
+            f"A fee is {' or '.join(WAYS_TO_SETTLE)}. Say which.", field="how"
+        )
+    return given
 
 
 def check_may_hold(policy: Policy, wish: Wish) -> None:
@@ -185,3 +213,5 @@ def _reasons(
         yield LoanLimit(member.open_loans, policy.loan_limit)
     if 0 < policy.overdue_limit <= member.overdue:
         yield OverdueLimit(member.overdue, policy.overdue_limit)
+    if 0 < policy.fee_limit <= member.balance:
+        yield FeeLimit(member.balance, policy.fee_limit)

@@ -31,7 +31,7 @@ def erase_member(*, member_id: UUID, now: datetime) -> UserErased:
 
     Locks the member, so that nothing is lent to them meanwhile. Raises
     UnknownMember, also for one who was erased, and StillInUse with the ids of the
-    open loans and holds, and of the webhook endpoints they own.
+    open loans, holds and fees, and of the webhook endpoints they own.
     """
     gate.enter()
     member = Member.objects.lock(member_id)

@@ -38,6 +38,8 @@ def _(row: Row, event: UserErased) -> Row:
 
 
 OTHERS = (
+    "fee.charged",
+    "fee.settled",
     "book.overdue",
     "endpoint.failed",
     "endpoint.recovered",

@@ -20,6 +20,8 @@ def _(row: None, event: TitlesAnnounced) -> Row:
 
 
 OTHERS = (
+    "fee.charged",
+    "fee.settled",
     "book.overdue",
     "endpoint.failed",
     "endpoint.recovered",

@@ -60,6 +60,7 @@ def _(row: Row, event: CopyReturned) -> Row:
     return replace(row, on_loan=row.on_loan - 1)
 
 
+availability.ignore("fee.charged", "fee.settled")
 availability.ignore("user.erased")
 availability.ignore("book.overdue")
 availability.ignore("user.registered", "user.updated")

@@ -32,6 +32,7 @@ def _(row: Row, event: CopyReturned) -> None:
     """Forget the loan: it is no longer anybody's worry."""
 
 
+due_loans.ignore("fee.charged", "fee.settled")
 due_loans.ignore("user.erased")
 due_loans.ignore("book.overdue")
 due_loans.ignore("book.created", "book.updated", "book.deleted")

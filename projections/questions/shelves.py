@@ -33,6 +33,7 @@ def _(row: Row, event: CopyReturned) -> Row:
     return replace(row, returned_at=event.returned_at)
 
 
+shelves.ignore("fee.charged", "fee.settled")
 shelves.ignore("user.erased")
 shelves.ignore("book.overdue")
 shelves.ignore("book.created", "book.updated", "book.deleted")

@@ -248,7 +248,7 @@ def test_a_policy_set_again_is_its_next_version_and_rewrites_no_loan(db, a_loan,
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"loan_days": 3_651}, {"loan_limit": -1}, {"lost_fee": 10**10}, {"colour": 1}],
+    [{"loan_days": 3_651}, {"loan_limit": -1}, {"fee_limit": 10**10}, {"colour": 1}],
 )
 def test_a_policy_that_cannot_be_right_is_refused(db, now, wrong):
     with pytest.raises(InvalidPolicy):

@@ -1,0 +1,65 @@
+"""What members owe: charged once for each due date that was missed, then settled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from library.advance import advance
+from library.lending import policies, rules
+from library.lending.events import FeeCharged, FeeSettled
+from library.lending.models import Fee, Loan
+from library.lending.refusals import FeeClosed, UnknownFee
+from outbox import gate
+from outbox.ids import new_id
+
+
+def for_lateness(loan: Loan, now: datetime) -> FeeCharged | None:
+    """Return what a loan that ends or goes on now costs; None where it is nothing."""
+    if now <= loan.due_at:
+        return None
+    policy = policies.for_loan(loan.branch_id, loan.member.category, loan.copy.kind)
+    days, amount = rules.overdue_fee(policy, loan.calendar, loan.due_at, now)
+    if not amount:
+        return None
+    return FeeCharged(
+        fee_id=new_id(),
+        member_id=loan.member_id,
+        loan_id=loan.id,
+        due_at=loan.due_at,
+        charged_at=now,
+        amount=amount,
+        days_late=days,
+        fee_per_day=policy.fee_per_day,
+        fee_grace_days=policy.fee_grace_days,
+        fee_maximum=policy.fee_maximum,
+        policy=policy.name,
+        policy_version=policy.version,
+    )
+
+
+@transaction.atomic
+def settle_fee(*, fee_id: UUID, how: str, now: datetime) -> FeeSettled:
+    """
+    Note that a fee was paid, or waived: taken back without being paid.
+
+    Locks the fee. Raises UnknownFee, FeeClosed, and InvalidFee for another `how`.
+    """
+    gate.enter()
+    fee = Fee.objects.select_for_update(no_key=True).filter(id=fee_id).first()
+    if fee is None:
+        raise UnknownFee(fee_id)
+    if fee.settled_at is not None:
+        raise FeeClosed(fee_id, fee.settled_how)
+    settled = FeeSettled(
+        fee_id=fee.id,
+        member_id=fee.member_id,
+        loan_id=fee.loan_id,
+        amount=fee.amount,
+        how=rules.way_to_settle(how),
+        settled_at=now,
+    )
+    advance(settled)
+    return settled
