@@ -44,6 +44,7 @@ KEEP_DELIVERIES_DAYS: int = env.int(
 )
 LOAN_DAYS: int = env.int("LOAN_DAYS", 28, validate=validate.Range(min=1, max=3650))
 LOAN_LIMIT: int = env.int("LOAN_LIMIT", 5, validate=validate.Range(min=0))
+QUARANTINE: bool = env.bool("QUARANTINE", False)
 
 LOG_LEVEL: str = env.log_level_name("LOG_LEVEL", "INFO")
 LOG_JSON: bool = env.bool("LOG_JSON", False)

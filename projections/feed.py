@@ -18,7 +18,7 @@ from outbox.apply import apply
 from outbox.errors import UnknownEventType
 from outbox.folds import Fold
 from outbox.models import Position
-from projections import registry
+from projections import quarantine, registry
 from projections.errors import describe
 from projections.models import Checkpoint
 
@@ -51,8 +51,9 @@ def catch_up(fold: Fold, *, limit: int = BATCH) -> int:
     Fold the next events into a read model; return how many.
 
     An event that the fold cannot take stops this read model, with the event and
-    the error on record in its checkpoint; those before it are folded. Raises
-    what the database raises when it is the database's fault.
+    the error on record in its checkpoint; those before it are folded. With QUARANTINE
+    it is set aside, and what follows it in its stream, and all others are folded.
+    Raises what the database raises when it is the database's fault.
     """
     with transaction.atomic():
         checkpoint = Checkpoint.objects.lock(fold.name)
@@ -74,8 +75,8 @@ def _read_on(fold: Fold, checkpoint: Checkpoint, limit: int) -> None:
         return
     # Somewhere in this batch. One by one: up to it all is well, and it gets named.
     for _ in range(limit):
-        if poison := _fold_next(fold, checkpoint, 1):
-            _stop(checkpoint, poison)
+        poison = _fold_next(fold, checkpoint, 1)
+        if poison and not _passed(checkpoint, poison):
             return
 
 
@@ -84,7 +85,8 @@ def _fold_next(fold: Fold, checkpoint: Checkpoint, limit: int) -> Exception | No
     try:
         with transaction.atomic():
             batch = log.read(after=checkpoint.position, limit=limit)
-            apply([fold], [recorded.event for recorded in batch])
+            ready = quarantine.without_held(fold, batch)
+            apply([fold], [recorded.event for recorded in ready])
             checkpoint.move_to(checkpoint.position + len(batch))
     except Exception as error:
         if is_pause(error):
@@ -101,9 +103,12 @@ def is_pause(error: Exception) -> bool:
     )
 
 
-def _stop(checkpoint: Checkpoint, poison: Exception) -> None:
+def _passed(checkpoint: Checkpoint, poison: Exception) -> bool:
+    """Set the next event aside, or stop at it; tell whether reading goes on."""
     # Asked for by position: what cannot be decoded has no event to ask.
     place = Position.objects.get(position=checkpoint.position + 1)
+    if quarantine.set_aside(checkpoint, place, describe(poison)):
+        return True
     logger.error(
         "projection %s stopped: it cannot take event %s at position %s",
         checkpoint.name,
@@ -112,3 +117,4 @@ def _stop(checkpoint: Checkpoint, poison: Exception) -> None:
         exc_info=poison,
     )
     checkpoint.stop(place.event_id, describe(poison))
+    return False

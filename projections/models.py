@@ -31,7 +31,8 @@ class Checkpoint(models.Model):
     The position up to which a read model has read; whoever moves it holds it.
 
     One that met an event it cannot take has stopped: `event_id` and `error` say
-    on what, and it goes on when it is rebuilt.
+    on what, and it goes on when it is rebuilt. With QUARANTINE, one event does not stop
+    it: see `Quarantined`.
     """
 
     name = models.CharField(max_length=100, primary_key=True)
@@ -57,10 +58,37 @@ class Checkpoint(models.Model):
         self.save()
 
     def resume(self, position: int) -> None:
-        """Start afresh from a position."""
+        """Start afresh from a position, with nothing set aside."""
+        Quarantined.objects.filter(projection=self.name).delete()
         self.position = position
         self.stopped_at, self.event_id, self.error = None, None, ""
         self.save()
+
+
+class Quarantined(models.Model):
+    """
+    An event that a read model has passed without folding it: see `quarantine.py`.
+
+    `error` is empty for one that waits behind another of its stream.
+    """
+
+    projection = models.CharField(max_length=100)
+    position = models.BigIntegerField()
+    event_id = models.UUIDField()
+    stream = models.CharField(max_length=100)
+    error = models.TextField(default="")
+
+    class Meta:
+        verbose_name_plural = "quarantined"
+        constraints = [
+            # Passed twice: somebody moved the checkpoint back by hand.
+            models.UniqueConstraint(
+                fields=["projection", "position"], name="projections_quarantined_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.projection} without {self.event_id}"
 
 
 class AvailabilityQuerySet(FoldedQuerySet["Availability"]):

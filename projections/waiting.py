@@ -21,7 +21,7 @@ from outbox.api.views import ApiView
 from outbox.api.writes import TOKEN_HEADER
 from outbox.models import Event, Position
 from projections.errors import NotYetVisible
-from projections.models import Checkpoint
+from projections.models import Checkpoint, Quarantined
 
 PATIENCE = 2.0  # seconds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.05  # between two looks
@@ -60,7 +60,8 @@ def _is_folded(event_id: UUID, names: Sequence[str]) -> bool:
     if place is None:
         return False
     read = Checkpoint.objects.filter(name__in=names, position__gte=place.position)
-    return read.count() == len(names)
+    aside = Quarantined.objects.filter(projection__in=names, event_id=event_id)
+    return read.count() == len(names) and not aside.exists()
 
 
 def _event_id(token: str) -> UUID:

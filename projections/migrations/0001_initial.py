@@ -23,6 +23,21 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Quarantined',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('projection', models.CharField(max_length=100)),
+                ('position', models.BigIntegerField()),
+                ('event_id', models.UUIDField()),
+                ('stream', models.CharField(max_length=100)),
+                ('error', models.TextField(default='')),
+            ],
+            options={
+                'verbose_name_plural': 'quarantined',
+                'constraints': [models.UniqueConstraint(fields=('projection', 'position'), name='projections_quarantined_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='Availability',
             fields=[
                 ('book_id', models.UUIDField(primary_key=True, serialize=False)),
