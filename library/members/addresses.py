@@ -31,7 +31,7 @@ def of(recipient: str) -> Address | None:
 def who_wants(kind: str, *, at_once: bool) -> list[UUID]:
     """Return who gets letters of a kind: each `at_once`, or together in a digest."""
     reachable = User.objects.filter(is_active=True).exclude(email="")
-    reachable = reachable.exclude(bounced_email=F("email"))
+    reachable = reachable.exclude(bounced_at__isnull=False, bounced_email=F("email"))
     members = Member.objects.exclude(muted__contains=[kind])
     asked = Q(at_once__contains=[kind])
     members = members.filter(asked if at_once else ~asked)

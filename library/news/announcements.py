@@ -23,6 +23,7 @@ from outbox import gate
 from outbox.models import Event, Position
 
 ANNOUNCER = 0x6E657773  # "news": one at a time in a database
+FROM = time(6)  # o'clock: nobody is woken by news
 NEWS = timedelta(days=7)  # what is older is none
 MOST_NAMED = 20
 
@@ -35,12 +36,15 @@ def announce_today() -> None:
 @transaction.atomic
 def announce(*, now: datetime) -> TitlesAnnounced | None:
     """
-    Say which titles came in before today, once a day; None where there is no news.
+    Say which titles came in before today, once a day and not before morning.
+
+    None where there is no news, or it was said.
 
     Imported books are none: whoever brings over a catalogue has nothing new in it.
     """
-    day = timezone.localdate(now)
-    if Announcement.objects.filter(day=day).exists():
+    local = timezone.localtime(now)
+    day = local.date()
+    if local.time() < FROM or Announcement.objects.filter(day=day).exists():
         return None
     gate.enter()
     # Looked at again under the lock: somebody else may have announced meanwhile.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -23,10 +23,16 @@ from outbox.models import Delivery, Event, Position
 NEWS = ["new_title", "new_titles"]
 
 
+def six_after(*, days):
+    """Return six in the morning so many days from today."""
+    today = timezone.now().replace(hour=6, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=days)
+
+
 @pytest.fixture
 def tomorrow():
-    """Titles that come in today are news then."""
-    return timezone.now() + timedelta(days=1)
+    """Titles that come in today are news then, from six in the morning."""
+    return six_after(days=1)
 
 
 @pytest.fixture
@@ -124,16 +130,15 @@ def test_a_day_has_one_announcement_and_the_next_only_what_came_after(
 def test_what_comes_in_today_is_not_todays_news(owed, new_book):
     new_book()
 
-    assert announcements.announce(now=timezone.now()) is None
+    assert announcements.announce(now=timezone.now().replace(hour=23)) is None
     assert not Announcement.objects.exists()
 
 
 @pytest.mark.parametrize(("days", "is_news"), [(7, True), (8, False)])
 def test_what_came_in_a_week_before_is_no_news(owed, new_book, days, is_news):
     new_book()
-    late = timezone.now() + timedelta(days=days)
 
-    assert bool(announcements.announce(now=late)) == is_news
+    assert bool(announcements.announce(now=six_after(days=days))) == is_news
 
 
 def test_imported_and_withdrawn_books_are_no_news(
@@ -148,6 +153,29 @@ def test_imported_and_withdrawn_books_are_no_news(
 
     assert announcements.announce(now=tomorrow) is None
     assert [name for name, _ in owed()] == ["new_title"]  # of the other, before it went
+
+
+def test_nobody_is_woken_by_news(owed, new_book, tomorrow):
+    new_book()
+
+    assert announcements.announce(now=tomorrow - timedelta(seconds=1)) is None
+    assert announcements.announce(now=tomorrow)
+
+
+def test_who_comes_to_announce_what_was_just_announced_lets_it_be(
+    owed, new_book, tomorrow, monkeypatch
+):
+    new_book()
+
+    def is_my_turn():
+        monkeypatch.undo()
+        announcements.announce(now=tomorrow)
+        return True
+
+    monkeypatch.setattr(announcements, "_is_my_turn", is_my_turn)
+
+    assert announcements.announce(now=tomorrow) is None
+    assert Announcement.objects.count() == 1
 
 
 def test_only_the_first_of_many_are_named_and_all_are_counted(owed, new_book, tomorrow):
@@ -200,6 +228,7 @@ def test_the_relay_announces_by_itself_and_goes_on_after_a_failure(
     paths = [f"{__name__}.fails", "library.news.announcements.announce_today"]
     settings.OUTBOX = {**settings.OUTBOX, "DUTIES": paths}
     monkeypatch.setattr(duties, "BETWEEN_OTHERS", 0.0)
+    monkeypatch.setattr(announcements, "FROM", time(0))
 
     duties.Duties(lambda: False)()
 
