@@ -44,10 +44,9 @@ def announce(*, now: datetime) -> TitlesAnnounced | None:
     """
     local = timezone.localtime(now)
     day = local.date()
-    if local.time() < FROM or Announcement.objects.filter(day=day).exists():
+    if local.time() < FROM:
         return None
     gate.enter()
-    # Looked at again under the lock: somebody else may have announced meanwhile.
     if not _is_my_turn() or Announcement.objects.filter(day=day).exists():
         return None
     midnight = timezone.make_aware(datetime.combine(day, time()))
