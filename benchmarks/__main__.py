@@ -30,6 +30,7 @@ ALL = (
     "letters",
     "fanout",
     "borrow",
+    "append",
 )
 
 
