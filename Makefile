@@ -46,7 +46,7 @@ chaos-oracle: $(READY) ## Take each safeguard out in turn: somebody has to notic
 	@$(BIN)/python -m tests.chaos.oracle
 
 bench: $(READY) ## Measure, beside what it is measured by
-	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(WHAT)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) --json bench.json $(WHAT)
 
 # A lock is made for every Python and platform at once, and names no registry.
 LOCK := .lock-env/bin/uv pip compile pyproject.toml --quiet --universal \
