@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from outbox import metrics
 from outbox.channels.registry import channels
+from outbox.health import FAILURES
 from outbox.standing import CLAIMABLE
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def _answers(found: list[Metric]) -> bool:
         connection.ensure_connection()
     except Error:
         return False  # known after one wait, not after one for each question
-    answered = [_asked(ask, found) for ask in (_deliveries, _waiting, *_more())]
+    answered = [_asked(ask, found) for ask in (_deliveries, _waiting, _left_alone, *_more())]
     return all(answered)
 
 
@@ -155,6 +156,18 @@ def _waiting() -> Iterable[Metric]:
     ]
 
 
+def _left_alone() -> Iterable[Metric]:
+    """Return how many destinations get nothing now, and why."""
+    gauge = GaugeMetricFamily(
+        "outbox_destinations_left_alone",
+        "Destinations to which nothing goes: failing, paused, or switched off.",
+        labels=["channel", "why"],
+    )
+    for channel, why, count in _rows(_LEFT_ALONE):
+        gauge.add_metric([channel, why], count)
+    return [gauge]
+
+
 def _count_of(status: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(
         f"outbox_{status}_deliveries",
@@ -201,6 +214,16 @@ FROM outbox_delivery
 WHERE status IN ('dead', 'unknown')
 GROUP BY channel, destination, status
 """  # noqa: S608 - both parts are ours
+
+_LEFT_ALONE = f"""
+SELECT channel, 'failing', count(*) FILTER (WHERE failures >= {FAILURES})
+FROM outbox_destination GROUP BY channel
+UNION ALL
+SELECT channel, 'paused', count(*) FILTER (WHERE paused)
+FROM outbox_destination GROUP BY channel
+UNION ALL
+SELECT 'webhooks', 'switched_off', count(*) FROM outbox_webhookendpoint WHERE NOT active
+"""  # noqa: S608 - a number of ours
 
 _WAITING = """
 SELECT count(*),

@@ -23,7 +23,7 @@ from outbox.channels.contract import DELIVERED, Outcome
 from outbox.channels.webhooks import endpoints
 from outbox.columns import Now
 from outbox.ids import new_id
-from outbox.models import Delivery, Status
+from outbox.models import Delivery, Destination, Status
 from projections import feed
 from tests.scrapes import samples, scraped
 from tests.threads import in_thread
@@ -279,6 +279,18 @@ def test_many_destinations_become_one_beyond_the_limit(db, monkeypatch):
     assert pending == {"b": 3, "c": 2, gauges.OTHERS: 2}
 
 
+def test_who_is_left_alone_is_told_by_why(db):
+    failing = {"failures": 10, "failing_since": Now()}
+    for name, values in {"a": failing, "b": failing, "c": {"paused": True}}.items():
+        Destination.objects.create(channel="webhooks", destination=name, **values)
+
+    found = told()
+
+    assert found["outbox_destinations_left_alone", "webhooks", "failing"] == 2
+    assert found["outbox_destinations_left_alone", "webhooks", "paused"] == 1
+    assert found["outbox_destinations_left_alone", "webhooks", "switched_off"] == 0
+
+
 def test_nobody_is_named(db):
     owe("loan_receipt", channel="emails", recipient="somebody")
 
@@ -309,8 +321,8 @@ def test_a_scrape_asks_this_much(db, django_assert_num_queries):
     for number in range(20):
         owe(f"destination {number}")
 
-    # Three savepoints with a time-out each; two questions, and two of the read models'.
-    with django_assert_num_queries(14):
+    # Four savepoints with a time-out each; three questions, and two of read models.
+    with django_assert_num_queries(18):
         told()
 
 
