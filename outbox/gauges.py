@@ -95,7 +95,9 @@ def _answers(found: list[Metric]) -> bool:
         connection.ensure_connection()
     except Error:
         return False  # known after one wait, not after one for each question
-    answered = [_asked(ask, found) for ask in (_deliveries, _waiting, _left_alone, *_more())]
+    answered = [
+        _asked(ask, found) for ask in (_deliveries, _waiting, _left_alone, *_more())
+    ]
     return all(answered)
 
 

@@ -12,7 +12,14 @@ from werkzeug import Response
 from outbox import duties, relay, sequencer
 from outbox.channels.webhooks import channel
 from outbox.columns import Now
-from outbox.models import Delivery, Destination, Replay, Status, WebhookEndpoint
+from outbox.models import (
+    Delivery,
+    Destination,
+    Replay,
+    Status,
+    WebhookEndpoint,
+    WebhookSecret,
+)
 from tests.api.problems import problem
 
 ENDPOINTS = "/api/v1/webhook-endpoints/"
@@ -278,6 +285,14 @@ def test_no_transaction_is_open_while_a_ping_is_under_way(
     assert found == [0]
 
 
+def test_a_ping_that_cannot_be_signed_is_not_the_clients_fault(librarian, endpoint):
+    WebhookSecret.objects.update(sealed=b"none of our keys:" + b"x" * 40)
+
+    answer = librarian.post(path_of(endpoint, "ping/"))
+
+    problem(answer, 503, "unavailable")
+
+
 def test_so_many_pings_and_no_more(librarian, endpoint, httpserver):
     httpserver.expect_request("/hook").respond_with_data("")
 
@@ -308,6 +323,19 @@ def test_what_a_paused_endpoint_is_owed_waits(librarian, endpoint, told, httpser
     assert paused.json()["paused"]
     assert waiting.status == Status.PENDING
     assert _owed(endpoint).get().status == Status.DELIVERED
+
+
+def test_what_an_endpoint_is_owed_ends_when_it_is_switched_off_paused_or_not(
+    librarian, endpoint, told
+):
+    librarian.patch(path_of(endpoint), {"paused": True})
+    told()
+
+    shown = librarian.patch(path_of(endpoint), {"active": False}).json()
+    relay.deliver_batch(channel)
+
+    assert not shown["paused"]
+    assert _owed(endpoint).get().error.startswith("endpoint_inactive")
 
 
 def test_limits_are_set_and_lifted(librarian, endpoint):

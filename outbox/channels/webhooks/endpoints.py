@@ -140,9 +140,12 @@ def wanted_types(endpoint: WebhookEndpoint) -> list[str]:
 
 def _start_anew(endpoint: WebhookEndpoint) -> None:
     """Forget how it answered: who switches it on again has put it right."""
-    Destination.objects.filter(channel=CHANNEL, destination=str(endpoint.id)).update(
+    row = Destination.objects.filter(channel=CHANNEL, destination=str(endpoint.id))
+    row.update(
         failures=0, failing_since=None, failed_at=None, warned_at=None, not_before=None
     )
+    if not endpoint.active:
+        row.update(paused=False)  # what it is owed ends, and must not wait for that
 
 
 def _save(endpoint: WebhookEndpoint) -> None:
