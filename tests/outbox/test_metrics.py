@@ -322,7 +322,6 @@ def test_a_scrape_asks_this_much(db, django_assert_num_queries):
         owe(f"destination {number}")
 
     # Four savepoints with a time-out each; three questions, and two of read models.
-    # Four savepoints with a time-out each; three questions, and two of read models.
     with django_assert_num_queries(18):
         told()
 
