@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.functions import Upper
@@ -126,6 +127,10 @@ class Member(FoldedModel):
     erased_at = models.DateTimeField(null=True)
 
     objects: ClassVar[MemberQuerySet] = MemberQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        # Asked for each new book: who of all members wants to hear of it at once?
+        indexes = [GinIndex(fields=["at_once"], name="members_member_at_once")]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -2,6 +2,7 @@
 
 import django.contrib.auth.validators
 import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 import django.db.models.functions.text
 import django.utils.timezone
 import library.members.models
@@ -30,7 +31,7 @@ class Migration(migrations.Migration):
                 ('erased_at', models.DateTimeField(null=True)),
             ],
             options={
-                'abstract': False,
+                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['at_once'], name='members_member_at_once')],
             },
         ),
         migrations.CreateModel(
