@@ -34,6 +34,10 @@ LISTEN = 0.5  # seconds for which one question waits there; within PATIENCE
 MOST_RINGS = 16  # kept of one bell that nobody hears
 LONGEST_ACTOR = 600_000  # milliseconds; every attempt has its own, smaller deadline
 
+# Losing a nudge costs nothing. And whoever is frozen with rows of the queue in his
+# hands lets go of them, or the upkeep of the queue would wait for him in every relay.
+SESSION = "-c synchronous_commit=off -c idle_in_transaction_session_timeout=5000"
+
 # A worker keeps one connection for each queue and its delayed twin, one to listen
 # and some to acknowledge; a web process uses a single one. Opened as needed.
 MOST_CONNECTIONS = 10
@@ -205,7 +209,7 @@ def _parameters(url: str) -> Parameters:
         "keepalives_interval": 2,
         "keepalives_count": 2,
         "tcp_user_timeout": 2000,
-        "options": "-c synchronous_commit=off",  # losing a nudge costs nothing
+        "options": SESSION,
     }
 
 

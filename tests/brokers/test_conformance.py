@@ -138,6 +138,19 @@ def test_bells_that_nobody_hears_are_kept_small(committed_db):
     made.close()
 
 
+def test_who_is_frozen_with_messages_in_his_hands_lets_go_of_them(committed_db):
+    made = broker.make_broker(url_of("postgresql", committed_db))
+
+    with made.pool.connection() as session:
+        (shown,) = session.execute(
+            "SELECT setting::int FROM pg_settings "
+            "WHERE name = 'idle_in_transaction_session_timeout'"
+        ).fetchone()
+
+    assert 0 < shown <= 5000
+    made.close()
+
+
 def test_a_nudge_sent_before_there_is_a_worker_is_kept(a_broker, a_worker):
     woken = threading.Event()
     actor = an_actor(a_broker, woken.set)

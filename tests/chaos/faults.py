@@ -15,6 +15,8 @@ from tests.chaos.crew import Crew, Member
 from tests.chaos.plan import Fault
 from tests.chaos.proxy import Proxy
 
+STATEMENT = 5000  # milliseconds: whoever is frozen may hold what a fault is to break
+
 OF_DRIVER = (
     "after_rows_before_events",
     "after_events_before_outbox_rows",
@@ -171,6 +173,7 @@ class Faults:
             autocommit=autocommit,
             connect_timeout=2,
             application_name="kutubxona-chaos",
+            options=f"-c statement_timeout={STATEMENT}",
         )
 
 
