@@ -24,7 +24,7 @@ FEWEST = 40  # hostile receivers
 LATEST = 250.0  # milliseconds past the deadline
 MOST_MEMORY = 8 * 1024  # KiB
 
-_COST = re.compile(r"^hostile (\{.+\})$", re.MULTILINE)
+_COST = re.compile(r"hostile (\{.+\})$", re.MULTILINE)
 _REACHED = re.compile(r"urls=(\d+) connections=(\d+) forbidden=(\d+)")  # it says so
 
 
@@ -64,6 +64,8 @@ def afforded(ran: Ran) -> Finding:
         f"{len(costs)} receivers: {late:.0f} ms past the deadline and "
         f"{grown / 1024:.1f} MiB at most"
     )
+    if not ran.well:
+        figure = f"{figure}; {ran.last_line}"
     cheap = late <= LATEST and grown <= MOST_MEMORY
     return Finding(figure, ran.well and len(costs) >= FEWEST and cheap)
 

@@ -1,6 +1,8 @@
 """
 Receivers that mean harm, each with the names its attempt may be recorded under.
 
+Two names where it depends on who is first: a reset throws away what was not read yet.
+
 Some of them are slow, some broken, some reset, some lead elsewhere, some show a
 certificate that must not be trusted, and some are names that no resolver helps with.
 """
@@ -148,9 +150,9 @@ HOSTILE = {
     "reset before": _told("reset", "connect_error")(reset_before),
     "reset instead": _told("reset")(reset_instead),
     "reset during": _told("reset")(reset_during),
-    "reset after": _told("ok")(reset_after),
+    "reset after": _told("ok", "reset")(reset_after),
     "slow handshake": _told("deadline", certificate="none")(drip_handshake),
-    "plain where TLS belongs": _told("tls_error", certificate="none")(
+    "plain where TLS belongs": _told("tls_error", "reset", certificate="none")(
         lambda server, peer: peer.sendall(OK * 9)
     ),
     "expired certificate": _told("tls_error", certificate="expired", host="hooks.test")(

@@ -65,7 +65,7 @@ def main(plan):
         session.verify = plan["authority"]
         return session
 
-    channel._policy = lambda: policy
+    channel.policy = lambda: policy
     transport.session_of = trusting
     for url in plan["warm"]:  # what is loaded at first need is no receiver's doing
         transport.post(

@@ -2,7 +2,8 @@
 Every hostile receiver, told by a real relay: its attempt is always recorded.
 
 What each costs the relay is printed, and judged by `make proof` alone: how long and
-how much is no matter of a test. HOSTILE_DEADLINE says how many seconds each has.
+how much is no matter of a test. HOSTILE_DEADLINE says how many seconds the slow ones
+have, who would take for ever; the others have as many as they need on a busy machine.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ pytestmark = pytest.mark.timeout(600)
 
 NAME = "hooks.test"
 DEADLINE = float(os.environ.get("HOSTILE_DEADLINE", "0.3"))  # seconds
+LONG = 10.0
+
+SLOW = {name: one for name, one in HOSTILE.items() if one.outcomes == ("deadline",)}
+OTHERS = {name: one for name, one in HOSTILE.items() if name not in SLOW}
 SOUND = [Hostile(keep_alive, ("ok",)), Hostile(keep_alive, ("ok",), "sound", NAME)]
 
 
@@ -50,8 +55,8 @@ def told(committed_db, certificates, tmp_path, settings):
     authority, kinds = certificates
     owner = User.objects.create_user("owner", is_staff=True)
 
-    def tell(receivers, now):
-        plan = {"deadline": DEADLINE, "authority": str(authority.file)}
+    def tell(receivers, deadline, now):
+        plan = {"deadline": deadline, "authority": str(authority.file)}
         plan["names"] = {
             one.host: one.resolves for one in [*receivers.values(), *SOUND]
         }
@@ -89,11 +94,16 @@ def _relayed(plan, path, database):
     return [json.loads(line) for line in ran.stdout.splitlines() if line[:1] == "{"]
 
 
-def test_every_hostile_receiver_leaves_its_attempt(told, now):
-    costs = {cost["name"]: cost for cost in told(HOSTILE, now)}
+@pytest.mark.parametrize(
+    ("receivers", "deadline"),
+    [(SLOW, DEADLINE), (OTHERS, LONG)],
+    ids=["slow", "others"],
+)
+def test_every_hostile_receiver_leaves_its_attempt(told, now, receivers, deadline):
+    costs = {cost["name"]: cost for cost in told(receivers, deadline, now)}
 
     for name, cost in costs.items():
         print("hostile", json.dumps(cost))  # noqa: T201 - `make proof` reads it
         assert cost["outcome"] in HOSTILE[name].outcomes, name
-    assert costs.keys() == HOSTILE.keys()
-    assert Attempt.objects.values("delivery").distinct().count() == len(HOSTILE)
+    assert costs.keys() == receivers.keys()
+    assert Attempt.objects.values("delivery").distinct().count() == len(receivers)
