@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from outbox import due, front, relay
 from outbox.columns import Now
 from outbox.front import CHEAP, LIVELY, MARGIN, Front
-from outbox.models import Delivery, Status
+from outbox.models import Delivery, Destination, Status
 from tests.outbox.made_up import a_channel, owe
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -132,6 +132,28 @@ def test_what_became_due_during_a_slow_claim_is_not_left_behind(
     front.front("test").looked_everywhere(LONG)
 
     assert relay.deliver_batch(channel) == 1
+
+
+def test_a_claim_for_one_with_limits_reads_no_more_either(committed_db):
+    Destination.objects.create(
+        channel="test", destination="one", per_second=100, at_once=2
+    )
+    owe_many(20_000)
+
+    assert pages_read(a_channel(BATCH=5), None) < 200
+
+
+def test_an_open_breaker_is_not_searched_for_what_is_due(committed_db):
+    Destination.objects.create(
+        channel="test",
+        destination="one",
+        failures=10,
+        failing_since=Now(),
+        not_before=Now() + timedelta(hours=1),
+    )
+    owe_many(20_000)
+
+    assert pages_read(a_channel(BATCH=5), None) < 50
 
 
 def test_looking_everywhere_takes_a_small_part_of_the_time():
