@@ -7,7 +7,7 @@ After five days, or when the endpoint says itself that it is gone, it is switche
 Only what was tried counts: an endpoint that nothing is owed to fails no further.
 
 Each of these is a fact in the log, and so the letter about it is owed from the commit
-that brought it about, as any other (decision 10).
+that brought it about, as any other (decision 9).
 """
 
 from __future__ import annotations
