@@ -51,8 +51,8 @@ class Letter:
     `mandatory` letter is sent to those who muted it, too. One that is said to leave
     `at_most_once` is not tried again where it may have left: it waits for a person.
 
-    A `digest` tells of much at once; who asks for it gets the other letters of its
-    kind, each at once, in its place.
+    A `digest` tells of many things in one letter. Members who want to hear of each at
+    once get the other letters of its kind in its place.
 
     Before each attempt `until` is asked up to when the letter is worth sending, and
     `holds` whether what it says still is so. One that is too late ends in peace.
