@@ -30,6 +30,7 @@ ALL = (
     "borrow",
     "append",
     "importing",
+    "rebuild",
 )
 
 
