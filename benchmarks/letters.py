@@ -91,4 +91,5 @@ def _letter(member: UUID) -> str:
     event = UserRegistered(member_id=member, registered_at=timezone.now())
     address = addresses.of(str(member))
     assert address
-    return compose(welcome, event, address, message_id=MESSAGE_ID).message().as_string()
+    made = compose(welcome, welcome.context(event), address, message_id=MESSAGE_ID)
+    return made.message().as_string()

@@ -1,0 +1,68 @@
+"""What is said of the benchmarks is what there is; how fast, no test says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import ALL
+from benchmarks.figures import round_by_round, row
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "performance.md").read_text()
+SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
+
+
+def texts_in(module):
+    """Return a pattern for each text in a module; what is filled in may be any."""
+    for node in ast.walk(ast.parse((ROOT / "benchmarks" / module).read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield re.escape(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(
+                re.escape(part.value) if isinstance(part, ast.Constant) else ".+"
+                for part in node.values
+            )
+
+
+def test_the_page_has_a_section_for_each_benchmark():
+    assert set(SECTIONS) == set(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_rows_on_the_page_are_rows_of_the_benchmark(name):
+    named = re.findall(r"^\| ([^|]+?) \|", SECTIONS[name], re.M)
+
+    patterns = list(texts_in(f"{name}.py"))
+
+    for what in set(named) - {"Row", "---"}:
+        assert any(re.fullmatch(pattern, what) for pattern in patterns), what
+
+
+@pytest.mark.parametrize(
+    ("theirs", "verdict"), [(100, "reaches"), (150, "holds"), (250, "FAILS")]
+)
+def test_a_row_is_judged_by_the_median_of_its_ratios(theirs, verdict):
+    judged = row("it", [1, 300, 9000], [theirs] * 3, beside="x", must=2, reach=3)
+
+    assert judged.verdict == verdict
+
+
+def test_a_row_must_also_be_fast_enough_for_itself():
+    judged = row("it", [300] * 3, [1] * 3, beside="x", must=2, at_least=301)
+
+    assert judged.verdict == "FAILS"
+
+
+def test_every_round_measures_everything():
+    asked = []
+
+    found = round_by_round(
+        3, {name: lambda name=name: asked.append(name) or len(asked) for name in "ab"}
+    )
+
+    assert {name: len(values) for name, values in found.items()} == {"a": 3, "b": 3}
+    assert all(set(asked[n : n + 2]) == {"a", "b"} for n in (0, 2, 4))
