@@ -131,6 +131,7 @@ PROJECTIONS = [
     "projections.questions.availability",
     "projections.questions.shelves",
     "projections.questions.due_loans",
+    "projections.questions.search",
 ]
 
 # --- Database ------------------------------------------------------------------

@@ -21,6 +21,7 @@ from outbox import delivery_views as deliveries
 from outbox import inbound_views as inbound
 from outbox import views as outbox
 from projections import views as questions
+from projections.search_views import SearchBooks
 
 handler400 = "config.problems.bad_request"
 handler403 = "config.problems.permission_denied"
@@ -34,6 +35,7 @@ api = [
     path("docs/", SpectacularSwaggerView.as_view(), name="docs"),
     path("tokens/", tokens.TokenList.as_view()),
     path("books/", catalog.Books.as_view()),
+    path("books/search/", SearchBooks.as_view()),
     path("books/<uuid:book_id>/", catalog.OneBook.as_view()),
     path("books/<uuid:book_id>/availability/", questions.BookAvailability.as_view()),
     path("branches/", branches.Branches.as_view()),

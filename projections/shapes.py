@@ -104,3 +104,55 @@ class RowHistory(serializers.Serializer[object]):
     key = serializers.CharField()
     row = serializers.DictField(allow_null=True)
     events = Step(many=True)
+
+
+class Search(Given):
+    """What to look for: words, the beginning of the last one, or an ISBN."""
+
+    q = serializers.CharField(max_length=200, allow_blank=True, default="")
+    author = serializers.CharField(max_length=500, required=False)
+    language = serializers.CharField(max_length=16, required=False)
+    year = serializers.IntegerField(min_value=-9999, max_value=9999, required=False)
+    available = serializers.BooleanField(required=False)
+
+
+class FoundBook(serializers.Serializer[object]):
+    """A book that was found."""
+
+    book_id = serializers.UUIDField()
+    title = serializers.CharField()
+    authors = serializers.ListField(child=serializers.CharField())
+    isbn13 = serializers.CharField(allow_null=True)
+    language = serializers.CharField(allow_blank=True)
+    year = serializers.IntegerField(allow_null=True)
+    available = serializers.BooleanField()
+
+
+class FacetValue(serializers.Serializer[object]):
+    """How many of the hits have a value."""
+
+    value = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class Facets(serializers.Serializer[object]):
+    """The hits divided, in each way the most frequent values first."""
+
+    author = FacetValue(many=True, required=False)
+    language = FacetValue(many=True, required=False)
+    year = FacetValue(many=True, required=False)
+    available = FacetValue(many=True, required=False)
+
+
+class FoundBooks(serializers.Serializer[object]):
+    """
+    A page of what was found, the best first.
+
+    `count` ends at 10,000. `searched_for` has the words as they were looked for:
+    others than given, where those were found nowhere.
+    """
+
+    searched_for = serializers.CharField(allow_blank=True)
+    count = serializers.IntegerField()
+    results = FoundBook(many=True)
+    facets = Facets()

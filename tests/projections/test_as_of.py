@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import models
 
 from library.catalog import books
 from library.lending import loans
@@ -57,6 +58,11 @@ def retitle(book_id, title, now):
     books.correct_book(book_id=book_id, title=title, authors=("Kimdir",), now=now)
 
 
+def has_ids_as_keys(fold):
+    first = fold.model._meta.get_field(fold.key_columns[0])
+    return isinstance(first, models.UUIDField | models.ForeignKey)
+
+
 def as_row(fold, model):
     return fold.Row(**{name: getattr(model, name) for name in fold.columns})
 
@@ -64,7 +70,8 @@ def as_row(fold, model):
 def test_one_row_as_of_a_thousand_points_is_what_a_replay_to_there_makes(some_days):
     chance = random.Random(4)
     end = reading.last_position()
-    folds = list(registry.every_fold().values())
+    every = registry.every_fold().values()
+    folds = [fold for fold in every if has_ids_as_keys(fold)]
     replays = {}
     keys = {fold.name: sorted(Replay(fold).upto(end).table) for fold in folds}
 

@@ -68,8 +68,9 @@ def cells(chance):
                 and (fold.name, name) not in NOT_TOUCHED
                 and not isinstance(getattr(row, name), bool | dict | None)
             ]
-            column = chance.choice(columns)
-            found.append((fold, fold.key_of(row), column, getattr(row, column)))
+            if columns:
+                column = chance.choice(columns)
+                found.append((fold, fold.key_of(row), column, getattr(row, column)))
     return found
 
 

@@ -1,0 +1,42 @@
+"""Searching the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from outbox.api import given
+from outbox.api.pages import Pages
+from projections import finding
+from projections.shapes import FoundBooks, Search
+from projections.waiting import Question
+
+
+class SearchBooks(Question):
+    """The catalogue, for who does not know the title by heart."""
+
+    reads = ("search", "vocabulary", "availability")
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="search_books",
+        parameters=[Search],
+        responses=FoundBooks,
+        tags=["books"],
+    )
+    def get(self, request: Request) -> Response:
+        """
+        Find books by words of the title and the authors, or by ISBN.
+
+        Case, accents and the apostrophes of Oʻzbekcha do not matter, and the last word
+        may be just begun. Where nothing is found, similar words are tried.
+        """
+        wanted = given.query(request, Search)
+        text = wanted.pop("q")
+        pages = Pages()
+        limit, offset = pages.get_limit(request), pages.get_offset(request)
+        found = finding.find(text, limit=limit, offset=offset, **wanted)
+        return Response(FoundBooks(asdict(found)).data)
