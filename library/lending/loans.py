@@ -78,7 +78,7 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
     """
     Let a loan go on: from its due date, or from now where it is late.
 
-    Locks the member, the book, then the copy. Raises UnknownLoan,
+    Locks the book, then the copy. Raises UnknownLoan,
     AlreadyReturned, BranchNeverOpens, and, with all reasons that apply,
     NotForLoan, OnHoldForOther, RenewalsUsed or TooSoon.
     """
@@ -150,12 +150,11 @@ def return_copy(
 
 
 def open_and_held(loan_id: UUID) -> Loan:
-    """Return an open loan as it stands once its member, book and copy are locked."""
+    """Return an open loan as it stands once its book and copy are locked."""
     known = Loan.objects.filter(id=loan_id).first()
     if known is None:
         raise UnknownLoan(loan_id)
     if known.returned_at is None:
-        Member.objects.lock(known.member_id)
         Book.objects.lock(known.book_id)
         Copy.objects.lock(known.copy_id)
     found = Loan.objects.select_related("member", "copy", "branch").get(id=loan_id)

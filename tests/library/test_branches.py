@@ -116,6 +116,8 @@ def test_many_at_once_open_one_branch_of_a_name(committed_db, now):
         ("Europe/London", (2026, 9, 27, 10, 0), (2026, 10, 25, 23, 59, 59)),
         # The next day begins at 01:00 (Beirut); its midnight comes twice (Havana).
         ("Asia/Beirut", (2026, 2, 28, 10, 0), (2026, 3, 28, 21, 59, 59)),
+        # Its last hour comes twice (Santiago).
+        ("America/Santiago", (2026, 3, 7, 15, 0), (2026, 4, 5, 3, 59, 59)),
         ("America/Havana", (2026, 10, 4, 10, 0), (2026, 11, 2, 4, 59, 59)),
     ],
 )

@@ -388,6 +388,48 @@ def test_one_member_asks_often_and_waits_once(committed_db, a_loan, a_member, no
     assert sorted(codes) == ["already_on_hold"] * 7 + ["placed"]
 
 
+@pytest.fixture
+def eight_lent(committed_db, a_book, a_copy, a_loan):
+    """Lend eight copies of one book."""
+    book_id = a_book()
+    return [a_loan(copy_id=a_copy(book_id=book_id)) for _ in range(8)]
+
+
+def test_copies_that_come_back_at_once_are_for_as_many_members(eight_lent, a_hold, now):
+    for loan in eight_lent:
+        a_hold(loan.book_id)
+
+    answers = at_once(
+        8, lambda n: loans.return_copy(copy_id=eight_lent[n].copy_id, now=now)
+    )
+
+    assert [each for each in answers if isinstance(each, Exception)] == []
+    ready = Hold.objects.ready().values_list("copy", flat=True)
+    assert set(ready) == {loan.copy_id for loan in eight_lent}
+
+
+def test_renewals_at_once_of_what_others_want_do_not_wait_for_each_other_for_ever(
+    eight_lent, a_hold, now
+):
+    for _ in range(2):
+        a_hold(eight_lent[0].book_id)
+
+    answers = at_once(
+        8, lambda n: loans.renew_loan(loan_id=eight_lent[n].loan_id, now=now)
+    )
+
+    assert {getattr(each, "code", each) for each in answers} == {"on_hold_for_other"}
+
+
+def test_a_hold_is_cancelled_once_however_often_it_is_tried(eight_lent, a_hold, now):
+    hold = a_hold(eight_lent[0].book_id)
+
+    answers = at_once(8, lambda _: holds.cancel_hold(hold_id=hold.hold_id, now=now))
+
+    codes = [getattr(answer, "code", "cancelled") for answer in answers]
+    assert sorted(codes) == ["cancelled"] + ["hold_closed"] * 7
+
+
 def test_whatever_happens_at_once_no_copy_is_promised_twice(
     committed_db, a_book, a_copy, a_loan, a_member, now
 ):
