@@ -9,6 +9,7 @@ from outbox.api.given import Given
 from outbox.models import Status
 
 Text = serializers.CharField
+LISTED_ANSWER = 500  # characters of an answer, in a list
 
 
 class OfType(Given):
@@ -69,7 +70,11 @@ class AttemptShown(serializers.Serializer[object]):
     seconds = serializers.FloatField(allow_null=True)
     outcome = Text()
     http_status = serializers.IntegerField(allow_null=True)
-    answer = Text(allow_blank=True)
+    answer = Text(
+        allow_blank=True,
+        source="said",
+        help_text=f"Its start; in a list the first {LISTED_ANSWER} characters.",
+    )
 
 
 class DeliveryShown(serializers.Serializer[object]):

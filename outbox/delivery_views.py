@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch
+from django.db.models.functions import Left
 from django.http import Http404
 from django_outbox_pattern.models import Published
 from drf_spectacular.utils import extend_schema
@@ -25,9 +26,11 @@ from outbox.api.cursors import Cursors
 from outbox.api.views import ApiView, ListView
 from outbox.api.writes import Made, write
 from outbox.channels.webhooks import endpoints
+from outbox.channels.webhooks.answers import BODY_LIMIT
 from outbox.channels.webhooks.ping import ping
 from outbox.channels.webhooks.refusals import DeliveryPending, EndpointOff
 from outbox.delivery_shapes import (
+    LISTED_ANSWER,
     DeliveryFilter,
     DeliveryShown,
     DeliveryWithBody,
@@ -61,7 +64,7 @@ class Deliveries(ListView):
             rows = rows.filter(status=status)
         if since := said.get("since"):
             rows = rows.filter(created_at__gte=since)
-        return self.page(_with_tries(rows), DeliveryShown, _with_types)
+        return self.page(_with_tries(rows, LISTED_ANSWER), DeliveryShown, _with_types)
 
 
 class OneDelivery(ApiView):
@@ -180,7 +183,8 @@ def _find_active(request: Request, endpoint_id: UUID) -> None:
 
 
 def _shown(endpoint_id: UUID, delivery_id: int) -> Any:
-    found = _with_types(_with_tries(_told(endpoint_id).filter(id=delivery_id)))
+    rows = _told(endpoint_id).filter(id=delivery_id)
+    found = _with_types(_with_tries(rows, BODY_LIMIT))
     if not found:
         raise Http404
     bodies = Published.objects.filter(id=found[0].event_id).values_list("body")
@@ -188,8 +192,12 @@ def _shown(endpoint_id: UUID, delivery_id: int) -> Any:
     return DeliveryWithBody(found[0]).data
 
 
-def _with_tries(rows: Any) -> Any:
-    return rows.prefetch_related(Prefetch("tries", Attempt.objects.order_by("id")))
+def _with_tries(rows: Any, longest: int) -> Any:
+    """Join every attempt, each with so many characters of its answer as `said`."""
+    # Cut in the database: a page of whole answers is tens of megabytes, and how long
+    # they are is up to whoever answers.
+    tries = Attempt.objects.defer("answer").annotate(said=Left("answer", longest))
+    return rows.prefetch_related(Prefetch("tries", tries.order_by("id")))
 
 
 def _with_types(deliveries: Iterable[Any]) -> list[Any]:

@@ -140,6 +140,21 @@ def test_a_delivery_is_shown_with_its_message_and_answers(
     assert (attempt["http_status"], attempt["answer"]) == (503, "not today")
 
 
+def test_a_list_shows_the_start_of_a_long_answer_and_the_delivery_all_that_is_kept(
+    librarian, endpoint, told, httpserver
+):
+    said = "no" * 5000
+    httpserver.expect_request("/hook").respond_with_data(said, status=503)
+    (delivery,) = told()
+    path = path_of(endpoint, "deliveries/")
+
+    (listed,) = librarian.get(path).json()["results"]
+    shown = librarian.get(f"{path}{delivery.id}/").json()
+
+    assert listed["attempts"][0]["answer"] == said[:500]
+    assert shown["attempts"][0]["answer"] == said
+
+
 # --- Another chance -----------------------------------------------------------------
 
 
