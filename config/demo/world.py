@@ -81,7 +81,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Verify, note, and only then answer."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if (body := self.whole_body()) is None:
+            return
         endpoint = self.path.strip("/")
         secret = self.server.secrets.get(endpoint)
         event, event_type = told(body)
@@ -101,6 +102,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(401 if wrong else 200)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def whole_body(self) -> bytes | None:
+        """
+        Return the body; None for a part of one, whose sender died while sending.
+
+        That is no request by RFC 9112, section 8: it says nothing, and is not answered.
+        """
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) == length:
+            return body
+        self.close_connection = True
+        return None
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: the ledger has it."""

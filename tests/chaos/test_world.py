@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import smtplib
+import socket
 import subprocess
 import sys
 import time
@@ -100,6 +101,20 @@ def test_a_mood_says_what_is_answered_and_what_was_taken(
     noted = [*ledger.read(tmp_path, ledger.POSTS), *ledger.read(tmp_path, "letters")]
     assert [each["took"] for each in noted] == [took, took]
     assert len(looking.posts(tmp_path)) == len(looking.letters(tmp_path)) == took
+
+
+def test_a_message_whose_sender_died_in_the_middle_was_never_taken(outside, tmp_path):
+    ports = outside("")
+    head = b"POST /all HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+
+    with socket.create_connection(("127.0.0.1", ports["http"])) as dying:
+        dying.sendall(head + b"123")
+        dying.shutdown(socket.SHUT_WR)
+        assert dying.recv(1000) == b""  # and nothing is answered
+
+    assert ledger.read(tmp_path, ledger.POSTS) == []
+    assert post(ports) == 401
+    assert len(ledger.read(tmp_path, ledger.POSTS)) == 1
 
 
 def test_every_mood_is_drawn_and_most_copies_are_taken(tmp_path):

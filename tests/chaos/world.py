@@ -70,7 +70,8 @@ class Handler(world.Handler):
 
     def do_POST(self) -> None:  # noqa: N802 - the name of http.server
         """Verify, note, and answer as the mood is."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if (body := self.whole_body()) is None:
+            return
         endpoint = self.path.strip("/")
         secret = self.server.secrets.get(endpoint)
         event, event_type = world.told(body)
