@@ -9,11 +9,19 @@ from django.db import connection
 
 from outbox import front
 
+PRISTINE = "pristine"
+
+
+def keep_pristine() -> None:
+    """Keep a copy in which nothing has happened: other benchmarks leave traces."""
+    run(f'CREATE DATABASE "{PRISTINE}" TEMPLATE "{connection.settings_dict["NAME"]}"')
+
 
 @contextlib.contextmanager
-def copies(*names: str) -> Iterator[None]:
-    """Have copies of the database in use, for a while."""
-    template = connection.settings_dict["NAME"]
+def copies(*names: str, of: str = "") -> Iterator[None]:
+    """Have copies of a database, or of the one in use, for a while."""
+    before = connection.settings_dict["NAME"]
+    template = of or before
     go_to("postgres")
     run(_LEAVE, [template])
     for name in names:
@@ -24,7 +32,7 @@ def copies(*names: str) -> Iterator[None]:
         go_to("postgres")
         for name in names:
             run(f'DROP DATABASE "{name}" WITH (FORCE)')
-        go_to(template)
+        go_to(before)
 
 
 # The broker of this process, for one, may still be connected; it connects again.
@@ -35,9 +43,9 @@ WHERE datname = %s AND pid <> pg_backend_pid()
 
 
 @contextlib.contextmanager
-def fresh(name: str) -> Iterator[None]:
-    """Work for a while on a copy of the database in use, which stays as it is."""
-    with copies(name):
+def fresh(name: str, *, of: str = "") -> Iterator[None]:
+    """Work for a while on a copy of a database, or of the one in use."""
+    with copies(name, of=of):
         go_to(name)
         yield
 

@@ -32,7 +32,7 @@ A_SECOND, REACH = 50_000, 100_000
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure the rebuild, the bare fetch and the ORM."""
     count = EVENTS // (10 if quick else 1)
-    with databases.fresh("loans"):
+    with databases.fresh("loans", of=databases.PRISTINE):
         databases.run(_LOANS, [count // 2])
         sequencer.sequence_all()
         databases.run("VACUUM (ANALYZE) outbox_event, outbox_position")

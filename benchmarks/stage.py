@@ -35,6 +35,10 @@ def database() -> Iterator[None]:
         )
         django.setup()
         call_command("migrate", run_syncdb=True, interactive=False, verbosity=0)
+        # Only where Django is set up can it be imported.
+        from benchmarks import databases  # noqa: PLC0415
+
+        databases.keep_pristine()
         yield
 
 
