@@ -84,6 +84,9 @@ places AS (
 # read the index in its order and stop; a further column to sort by would have all
 # that is due read first. The time is the statement's: a clock that may change from row
 # to row bounds no index scan, which would then go through all that waits for its retry.
+#
+# What was chosen is updated by an array of ids, which leads through the index; joined
+# only, a planner to whom the table was empty at its last vacuum goes through all of it.
 _DUE = """
     FROM outbox_delivery d
     WHERE d.channel = %(channel)s AND d.status = 'pending'
@@ -135,6 +138,9 @@ WITH RECURSIVE {{places}}, drawn AS MATERIALIZED (
     ) d
 ), alone AS (
     SELECT id FROM due WHERE worker <> '' ORDER BY id LIMIT 1
+), chosen AS (
+    SELECT id FROM due
+    WHERE NOT EXISTS (SELECT FROM alone) OR id = (SELECT id FROM alone)
 ), taken AS (
     UPDATE outbox_delivery d
     SET claim = d.claim + 1,
@@ -142,8 +148,7 @@ WITH RECURSIVE {{places}}, drawn AS MATERIALIZED (
         due_at = clock_timestamp() + %(lease)s,
         worker = %(worker)s
     FROM due
-    WHERE d.id = due.id
-      AND (NOT EXISTS (SELECT FROM alone) OR d.id = (SELECT id FROM alone))
+    WHERE d.id = due.id AND d.id = ANY (ARRAY(SELECT id FROM chosen))
     RETURNING d.*, due.worker AS lost_by, due.due_at AS was_due_at,
         statement_timestamp() AS asked_at,
         due.retried, due.room, (SELECT count(*) FROM due) AS found

@@ -112,8 +112,10 @@ def test_a_refused_command_may_be_tried_again(db, a_loan, a_member, now):
 
 @pytest.mark.parametrize("title", ["a NUL \0 here", "a lone surrogate \ud800"])
 def test_what_cannot_be_stored_is_refused_at_the_door(db, now, title):
+    created = BookCreated(book_id=uuid4(), title=title, authors=("A",), created_at=now)
+
     with pytest.raises(UnencodableEvent), transaction.atomic():
-        add_book(title=title, authors=["A"], now=now)
+        advance(created)
 
     assert not Event.objects.exists()
 
