@@ -8,7 +8,6 @@ from django.db import IntegrityError, connection, transaction
 from django_outbox_pattern.models import Published
 
 from library.advance import advance
-from library.catalog.books import add_book
 from library.catalog.events import BookCreated, BookDeleted
 from library.lending.loans import borrow_copy, return_copy
 from outbox import codec, commands, log
