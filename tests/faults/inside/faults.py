@@ -66,7 +66,9 @@ def kill():
 
 def stop():
     """Freeze, every thread, until somebody sends SIGCONT."""
-    os.kill(os.getpid(), signal.SIGSTOP)
+    # Sent to this thread: sent to the process, another may take it, and this one would
+    # go on for a moment, past the point.
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def fail():
