@@ -1,4 +1,4 @@
-"""The claims about webhooks: where they go, and what a hostile receiver can cost."""
+"""The claims about webhooks: their signatures, where they go, what receivers cost."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ FEWEST = 40  # hostile receivers
 LATEST = 250.0  # milliseconds past the deadline
 MOST_MEMORY = 8 * 1024  # KiB
 
+VERIFIED = (
+    "tests/outbox/webhooks/test_rotation.py::"
+    "test_every_message_is_verified_by_others_while_secrets_are_rotated"
+)
+MESSAGES = 1000
+
+_VERIFIED = re.compile(r"messages=(\d+) verified=(\d+) of=(\d+)")
 _COST = re.compile(r"hostile (\{.+\})$", re.MULTILINE)
 _REACHED = re.compile(r"urls=(\d+) connections=(\d+) forbidden=(\d+)")  # it says so
 
@@ -70,7 +77,25 @@ def afforded(ran: Ran) -> Finding:
     return Finding(figure, ran.well and len(costs) >= FEWEST and cheap)
 
 
+def others_verify_every_message() -> Finding:
+    """Have a library that is not ours verify messages while secrets are rotated."""
+    return verified(
+        run_tests(VERIFIED, seconds=LONGEST, VERIFIED_MESSAGES=str(MESSAGES))
+    )
+
+
+def verified(ran: Ran) -> Finding:
+    """Return how many messages were verified: with every secret of that moment."""
+    found = _VERIFIED.search(ran.text)
+    if found is None:
+        return Finding(ran.last_line, False)
+    messages, good, of = map(int, found.groups())
+    holds = ran.well and messages >= MESSAGES and good == of >= messages
+    return Finding(f"{good:,} of {of:,} signatures of {messages:,} messages", holds)
+
+
 CLAIMS = (
+    Claim("the package standardwebhooks verifies it", others_verify_every_message),
     Claim(
         "no URL leads a webhook to a forbidden address", no_forbidden_address_is_reached
     ),

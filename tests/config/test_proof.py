@@ -178,6 +178,20 @@ def test_the_guard_holds_when_only_public_addresses_were_reached(said, holds):
 
 
 @pytest.mark.parametrize(
+    ("said", "holds"),
+    [
+        ("messages=1000 verified=1050 of=1050", True),
+        ("messages=1000 verified=1049 of=1050", False),
+        ("messages=999 verified=999 of=999", False),
+        ("1 passed", False),
+    ],
+)
+def test_messages_are_verified_when_each_signature_of_enough_of_them_was(said, holds):
+    assert webhooks.verified(Ran(True, [said])).holds is holds
+    assert not webhooks.verified(Ran(False, [said])).holds
+
+
+@pytest.mark.parametrize(
     ("late", "grown", "count", "holds"),
     [
         (250, 8192, 40, True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import time
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ from outbox.channels.webhooks.refusals import InvalidEndpoint, TooManySecrets
 from outbox.models import Attempt, Delivery, WebhookSecret
 
 DAY = timedelta(days=1)
+MESSAGES = int(os.environ.get("VERIFIED_MESSAGES", "25"))
 
 
 @pytest.fixture
@@ -61,6 +63,26 @@ def verified(secret, headers, body):
     except standardwebhooks.WebhookVerificationError:
         return False
     return True
+
+
+def test_every_message_is_verified_by_others_while_secrets_are_rotated(
+    an_endpoint, told
+):
+    endpoint, secret = an_endpoint()
+    verdicts = []
+
+    for number in range(MESSAGES):
+        newer = rotation.rotate(endpoint) if number % 20 == 10 else None
+        message = told()
+        verdicts += [verified(each, *message) for each in filter(None, (secret, newer))]
+        if newer:
+            secret = newer
+            for former in endpoint.secrets.exclude(until=None):
+                over(former)
+
+    print(f"messages={MESSAGES} verified={sum(verdicts)} of={len(verdicts)}")  # noqa: T201 - read by the proof
+    assert all(verdicts)
+    assert len(verdicts) >= MESSAGES
 
 
 def over(secret_row):
