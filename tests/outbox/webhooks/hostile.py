@@ -30,7 +30,9 @@ SLOW = {
     "status line drip": keeping_on(b"HTTP/1.1 20", b"0", 0.02),
     "header drip": keeping_on(b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.02),
     "body drip": keeping_on(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 0.02),
-    "sized body drip": keeping_on(response("200 OK")[:-4] + b"99\r\n\r\n", b"x", 0.02),
+    "sized body drip": keeping_on(
+        response("200 OK")[:-4] + b"9999\r\n\r\n", b"x", 0.02
+    ),
     "chunk drip": keeping_on(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 0.02
     ),
