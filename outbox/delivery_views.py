@@ -38,9 +38,9 @@ from outbox.delivery_shapes import (
     ReplayOrder,
     ReplayShown,
 )
+from outbox.lookup import matching
 from outbox.models import Attempt, Delivery, Event, Replay
 from outbox.ownership import find
-from outbox.standing import matching
 
 
 class Deliveries(ListView):

@@ -22,8 +22,8 @@ from django.db.models import F, Max
 
 from outbox.channels.registry import channels
 from outbox.columns import Now
+from outbox.lookup import matching
 from outbox.models import Delivery, Replay, Status
-from outbox.standing import matching
 
 BATCH = 500
 

@@ -18,7 +18,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from django.db.models import Q
 
-from outbox import audit, console, replays, resealing, retention, standing, subcommands
+from outbox import (
+    audit,
+    console,
+    lookup,
+    replays,
+    resealing,
+    retention,
+    standing,
+    subcommands,
+)
 from outbox.models import Replay
 
 
@@ -68,7 +77,7 @@ class Command(BaseCommand):
         self.stdout.write(f"unfinished replays: {now.replays:,}")
 
     def _list(self, options: dict[str, Any]) -> None:
-        found = standing.latest_deliveries(
+        found = lookup.latest_deliveries(
             _matching(options),
             status=options["status"],
             since=options["since"],
@@ -79,11 +88,11 @@ class Command(BaseCommand):
         elif not found:
             self.stdout.write("no such deliveries")
         else:
-            names = [n for n in standing.LISTED if n not in HIDDEN]
+            names = [n for n in lookup.LISTED if n not in HIDDEN]
             self._table(names, [[row[name] for name in names] for row in found])
 
     def _show(self, options: dict[str, Any]) -> None:
-        found = standing.one_delivery(options["id"])
+        found = lookup.one_delivery(options["id"])
         if found is None:
             raise CommandError(
                 f"There is no delivery {options['id']}. It may have been pruned; "
@@ -95,7 +104,7 @@ class Command(BaseCommand):
         tries, event = found.pop("tries"), found.pop("event") or {}
         rows = [*found.items(), *((f"event {name}", event[name]) for name in event)]
         self._table(("", ""), rows)
-        names = standing.OF_ATTEMPT
+        names = lookup.OF_ATTEMPT
         self._table(names, [[each[name] for name in names] for each in tries])
 
     def _retry(self, options: dict[str, Any]) -> None:
@@ -218,7 +227,7 @@ HIDDEN = ("event_id", "position", "created_at")  # `show` has them, and so has -
 
 
 def _matching(options: dict[str, Any]) -> Q:
-    return standing.matching(**_named(options))
+    return lookup.matching(**_named(options))
 
 
 def _named(options: dict[str, Any]) -> dict[str, str]:
