@@ -67,6 +67,8 @@ INSTALLED_APPS = [
     "projections",
     "library.catalog",
     "library.members",
+    "library.policies",
+    "library.accounts",
     "library.lending",
     "library.news",
     "outbox",  # before django_outbox_pattern: two of its commands are refused
@@ -86,7 +88,14 @@ INSTALLED_APPS = [
     *EXTRA_APPS,
 ]
 
-PARTS = ["library.catalog", "library.members", "library.lending", "library.news"]
+PARTS = [
+    "library.catalog",
+    "library.members",
+    "library.policies",
+    "library.accounts",
+    "library.lending",
+    "library.news",
+]
 
 OUTBOX: dict[str, Any] = {
     "EVENTS": [f"{each}.events" for each in (*PARTS, "outbox.channels.webhooks")],

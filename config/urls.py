@@ -9,14 +9,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from config.health import Alive, Ready
 from config.home import Home
 from config.metrics import Metrics
+from library.accounts import views as fees
 from library.catalog import branch_views as branches
 from library.catalog import views as catalog
-from library.lending import fee_views as fees
 from library.lending import hold_views as holds
-from library.lending import policy_views as policies
 from library.lending import views as lending
 from library.members import pages, tokens
 from library.members import views as members
+from library.policies import views as policies
 from outbox import delivery_views as deliveries
 from outbox import inbound_views as inbound
 from outbox import views as outbox

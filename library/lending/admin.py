@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from library.lending.models import Fee, Hold, Loan, Policy
+from library.lending.models import Hold, Loan
 from outbox.windows import Window
-
-
-@admin.register(Policy)
-class PolicyWindow(Window):
-    list_display = ["name", "version", "branch", "category", "kind", "loan_days"]
-    list_select_related = ["branch"]
-    ordering = ["name", "id"]
 
 
 @admin.register(Loan)
@@ -28,9 +21,3 @@ class HoldWindow(Window):
     list_display = ["id", "book", "member_id", "number", "status", "pickup_until"]
     list_select_related = ["book"]
     ordering = ["-placed_at", "id"]
-
-
-@admin.register(Fee)
-class FeeWindow(Window):
-    list_display = ["id", "member_id", "amount", "charged_at", "settled_how"]
-    ordering = ["-charged_at", "id"]

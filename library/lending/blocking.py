@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from library.lending.models import Fee, Hold, Loan
+from library.accounts.models import Fee
+from library.lending.models import Hold, Loan
 
 
 def book(book_id: UUID) -> list[UUID]:

@@ -13,9 +13,6 @@ EXAMPLES = {
     "loan_days": 28,
     "loan_limit": 5,
     "renewal_limit": 3,
-    "name": "students",
-    "category": "student",
-    "kind": "book",
     "policy": "students",
 }
 
@@ -112,41 +109,6 @@ class CopyReturned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySet:
-    """
-    What applies to loans of a branch, a category of members and a kind of copies.
-
-    Without a branch, or with an empty category or kind, it applies to any. Money
-    is in the smallest unit there is.
-    """
-
-    type: ClassVar[str] = "policy.set"
-    schema_version: ClassVar[int] = 1
-    stream: ClassVar[str] = "policy:{policy_id}"
-    about: ClassVar[tuple[str, ...]] = ("policy_id", "branch_id")
-    occurred: ClassVar[str] = "set_at"
-
-    policy_id: UUID
-    name: str
-    version: int
-    branch_id: UUID | None
-    category: str
-    kind: str
-    set_at: datetime
-    loan_days: int
-    loan_limit: int
-    renewal_limit: int
-    renewable_days: int
-    hold_limit: int
-    pickup_days: int
-    overdue_limit: int
-    fee_per_day: int
-    fee_grace_days: int
-    fee_maximum: int
-    fee_limit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldPlaced:
     """A member waits for a book; numbers of a book's holds count 1, 2, 3 …"""
 
@@ -218,49 +180,3 @@ class HoldExpired:
     member_id: UUID
     copy_id: UUID | None
     expired_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeeCharged:
-    """
-    A loan was late, and costs so much, in the smallest unit of money there is.
-
-    `days_late` are the open days; the numbers of the policy are those applied.
-    """
-
-    type: ClassVar[str] = "fee.charged"
-    schema_version: ClassVar[int] = 1
-    stream: ClassVar[str] = "fee:{fee_id}"
-    about: ClassVar[tuple[str, ...]] = ("fee_id", "loan_id", "member_id")
-    occurred: ClassVar[str] = "charged_at"
-
-    fee_id: UUID
-    member_id: UUID
-    loan_id: UUID
-    due_at: datetime
-    charged_at: datetime
-    amount: int
-    days_late: int
-    fee_per_day: int
-    fee_grace_days: int
-    fee_maximum: int
-    policy: str
-    policy_version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeeSettled:
-    """A fee is no longer owed: it was `paid`, or `waived`."""
-
-    type: ClassVar[str] = "fee.settled"
-    schema_version: ClassVar[int] = 1
-    stream: ClassVar[str] = "fee:{fee_id}"
-    about: ClassVar[tuple[str, ...]] = ("fee_id", "loan_id", "member_id")
-    occurred: ClassVar[str] = "settled_at"
-
-    fee_id: UUID
-    member_id: UUID
-    loan_id: UUID
-    amount: int
-    how: str
-    settled_at: datetime

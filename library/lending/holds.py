@@ -10,11 +10,12 @@ from django.db.models import Max
 
 from library.advance import advance
 from library.catalog.models import Book, Copy
-from library.lending import policies, queue, rules
+from library.lending import queue, rules
 from library.lending.events import HoldCancelled, HoldExpired, HoldPlaced
 from library.lending.models import Hold, Loan
 from library.lending.refusals import HoldClosed, HoldNotOver, UnknownHold
 from library.members.models import Member
+from library.policies import policies
 from outbox import gate
 from outbox.ids import new_id
 

@@ -7,19 +7,18 @@ from uuid import UUID
 
 from django.db import transaction
 
+from library.accounts import fees
+from library.accounts.events import FeeCharged
+from library.accounts.models import Fee
 from library.advance import advance
 from library.catalog.models import Book, Copy
 from library.catalog.refusals import UnknownCopy
-from library.lending import fees, holds, policies, queue, rules
-from library.lending.events import (
-    CopyBorrowed,
-    CopyRenewed,
-    CopyReturned,
-    FeeCharged,
-)
-from library.lending.models import Fee, Hold, Loan
+from library.lending import holds, queue, rules
+from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
+from library.lending.models import Hold, Loan
 from library.lending.refusals import AlreadyReturned, CopyNotOnLoan, UnknownLoan
 from library.members.models import Member
+from library.policies import policies
 from outbox import gate
 from outbox.ids import new_id
 
@@ -186,7 +185,16 @@ def _with_fee(
     fact: CopyRenewed | CopyReturned, loan: Loan, now: datetime
 ) -> list[CopyRenewed | CopyReturned | FeeCharged]:
     """Return what ends the lateness of a loan, and what that costs."""
-    fee = fees.for_lateness(loan, now)
+    if now <= loan.due_at:
+        return [fact]
+    fee = fees.for_lateness(
+        loan_id=loan.id,
+        member_id=loan.member_id,
+        due_at=loan.due_at,
+        policy=policies.for_loan(loan.branch_id, loan.member.category, loan.copy.kind),
+        calendar=loan.calendar,
+        now=now,
+    )
     return [fact, fee] if fee else [fact]
 
 

@@ -14,47 +14,6 @@ from library.members.models import Member
 from outbox.folds import FoldedModel, FoldedQuerySet
 
 
-class Policy(FoldedModel):
-    """
-    What applies where: for a branch, a category and a kind, or (empty) for any.
-
-    What the numbers mean is said in `rules.Policy`.
-    """
-
-    id = models.UUIDField(primary_key=True)
-    name = models.CharField(max_length=100)
-    version = models.PositiveIntegerField()
-    branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, null=True)
-    category = models.CharField(max_length=20)
-    kind = models.CharField(max_length=20)
-    set_at = models.DateTimeField()
-    loan_days = models.PositiveIntegerField()
-    loan_limit = models.PositiveIntegerField()
-    renewal_limit = models.PositiveIntegerField()
-    renewable_days = models.PositiveIntegerField()
-    hold_limit = models.PositiveIntegerField()
-    pickup_days = models.PositiveIntegerField()
-    overdue_limit = models.PositiveIntegerField()
-    fee_per_day = models.PositiveIntegerField()
-    fee_grace_days = models.PositiveIntegerField()
-    fee_maximum = models.PositiveIntegerField()
-    fee_limit = models.PositiveIntegerField()
-
-    class Meta:
-        verbose_name_plural = "policies"
-        constraints = [
-            # Two answers to what applies.
-            models.UniqueConstraint(
-                fields=["branch", "category", "kind"],
-                nulls_distinct=False,
-                name="lending_policy_one_per_match",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name} v{self.version}"
-
-
 class DutyRun(models.Model):
     """A duty was done in a slot of time. No fold: when is no fact about lending."""
 
@@ -234,42 +193,3 @@ class Hold(FoldedModel):
     def status(self) -> str:
         """What has become of it: waiting, ready, or how it ended."""
         return self.outcome or ("ready" if self.copy_id else "waiting")
-
-
-class FeeQuerySet(FoldedQuerySet["Fee"]):
-    """Questions about fees."""
-
-    def open(self) -> FeeQuerySet:
-        """Return the fees that are owed."""
-        return self.filter(settled_at__isnull=True)
-
-    def balance(self) -> int:
-        """Return how much is owed, in the smallest unit of money there is."""
-        return self.open().aggregate(sum=models.Sum("amount"))["sum"] or 0
-
-
-class Fee(FoldedModel):
-    """What a loan that was late costs its member, until it is paid or waived."""
-
-    id = models.UUIDField(primary_key=True)
-    member = models.ForeignKey(Member, on_delete=models.DO_NOTHING, related_name="fees")
-    loan = models.ForeignKey(Loan, on_delete=models.DO_NOTHING, related_name="fees")
-    due_at = models.DateTimeField()
-    charged_at = models.DateTimeField()
-    amount = models.PositiveBigIntegerField()
-    days_late = models.PositiveIntegerField()
-    settled_at = models.DateTimeField(null=True)
-    settled_how = models.CharField(max_length=10, default="")
-
-    objects: ClassVar[FeeQuerySet] = FeeQuerySet.as_manager()  # type: ignore[assignment]
-
-    class Meta:
-        constraints = [
-            # One missed due date paid for twice.
-            models.UniqueConstraint(
-                fields=["loan", "due_at"], name="lending_fee_once_per_due_date"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount} of {self.member_id}"

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from library.catalog.models import Copy
 from library.catalog.refusals import BranchNeverOpens
-from library.lending import policies
 from library.lending.events import HoldReady
 from library.lending.models import Hold, Loan
-from library.lending.rules import Policy
+from library.policies import policies
+from library.policies.rules import Policy
 
 
 def next_for(copy: Copy, now: datetime) -> HoldReady | None:

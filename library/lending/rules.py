@@ -14,7 +14,6 @@ from library.lending.refusals import (
     CopyOnLoan,
     FeeLimit,
     HoldLimit,
-    InvalidFee,
     LoanLimit,
     NotForLoan,
     NothingToHold,
@@ -23,34 +22,8 @@ from library.lending.refusals import (
     RenewalsUsed,
     TooSoon,
 )
+from library.policies.rules import Policy
 from library.refusals import Refusal, refuse_for
-
-WAYS_TO_SETTLE = ("paid", "waived")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """
-    The numbers that apply to a loan or hold, and where they come from.
-
-    Zero `loan_days`: not for loan. `renewable_days`: how long before its due date
-    a loan may be renewed, 0: at any time. Money is in the smallest unit there is;
-    a fee, limit or threshold of 0 is none, a hold limit of 0 no holds at all.
-    """
-
-    name: str = "default"
-    version: int = 0
-    loan_days: int
-    loan_limit: int
-    renewal_limit: int = 3
-    renewable_days: int = 0
-    hold_limit: int = 5
-    pickup_days: int = 10
-    overdue_limit: int = 2
-    fee_per_day: int = 0
-    fee_grace_days: int = 0
-    fee_maximum: int = 0
-    fee_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,30 +113,6 @@ def renewed_due_date(
     Raises BranchNeverOpens.
     """
     return due_date(policy, calendar, max(loan.due_at, now))
-
-
-def overdue_fee(
-    policy: Policy, calendar: Calendar, due_at: datetime, now: datetime
-) -> tuple[int, int]:
-    """
-    Return for how many open days a loan is late, and what that costs.
-
-    Within the grace it costs nothing; past it, all days count.
-    """
-    days = calendar.open_days_between(calendar.day_of(due_at), calendar.day_of(now))
-    if days <= policy.fee_grace_days:
-        return days, 0
-    amount = days * policy.fee_per_day
-    return days, min(amount, policy.fee_maximum or amount)
-
-
-def way_to_settle(given: str) -> str:
-    """Return how a fee was settled, or refuse it."""
-    if given not in WAYS_TO_SETTLE:
-        raise InvalidFee(
-            f"A fee is {' or '.join(WAYS_TO_SETTLE)}. Say which.", field="how"
-        )
-    return given
 
 
 def check_may_hold(policy: Policy, wish: Wish) -> None:

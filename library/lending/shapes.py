@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from library.lending import rules
 from outbox.api.given import Given
 
 
@@ -64,33 +63,6 @@ class HoldQuery(Given):
     book = serializers.UUIDField(required=False)
     member = serializers.UUIDField(required=False)
     open = serializers.BooleanField(required=False)
-
-
-class FeeShown(serializers.Serializer[object]):
-    """What a loan that was late costs, in the smallest unit of money there is."""
-
-    id = serializers.UUIDField()
-    member_id = serializers.UUIDField()
-    loan_id = serializers.UUIDField()
-    amount = serializers.IntegerField()
-    days_late = serializers.IntegerField()
-    due_at = serializers.DateTimeField()
-    charged_at = serializers.DateTimeField()
-    settled_at = serializers.DateTimeField(allow_null=True)
-    settled_how = serializers.CharField(allow_blank=True)
-
-
-class FeeQuery(Given):
-    """Which fees to list."""
-
-    member = serializers.UUIDField(required=False)
-    open = serializers.BooleanField(required=False)
-
-
-class Settlement(Given):
-    """How a fee came to its end."""
-
-    how = serializers.ChoiceField(choices=rules.WAYS_TO_SETTLE)
 
 
 class LoanQuery(Given):

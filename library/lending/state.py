@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,25 +11,13 @@ from library.lending.events import (
     CopyOverdue,
     CopyRenewed,
     CopyReturned,
-    FeeCharged,
-    FeeSettled,
     HoldCancelled,
     HoldExpired,
     HoldPlaced,
     HoldReady,
-    PolicySet,
 )
-from library.lending.models import Fee, Hold, Loan, Policy
+from library.lending.models import Hold, Loan
 from outbox.folds import Fold, Row
-
-policies = Fold(Policy, key="policy_id")
-
-
-@policies.on(PolicySet)
-def _(row: Row | None, event: PolicySet) -> Row:
-    said = {field.name: getattr(event, field.name) for field in fields(event)}
-    return policies.Row(id=said.pop("policy_id"), **said)
-
 
 loans = Fold(Loan, key="loan_id")
 
@@ -105,27 +93,6 @@ def _closed(row: Row, at: datetime, outcome: str) -> Row:
     return replace(row, closed_at=at, outcome=outcome)
 
 
-fees = Fold(Fee, key="fee_id")
-
-
-@fees.on(FeeCharged)
-def _(row: None, event: FeeCharged) -> Row:
-    return fees.Row(
-        id=event.fee_id,
-        member_id=event.member_id,
-        loan_id=event.loan_id,
-        due_at=event.due_at,
-        charged_at=event.charged_at,
-        amount=event.amount,
-        days_late=event.days_late,
-    )
-
-
-@fees.on(FeeSettled)
-def _(row: Row, event: FeeSettled) -> Row:
-    return replace(row, settled_at=event.settled_at, settled_how=event.how)
-
-
 FEES = ("fee.charged", "fee.settled")
 LOANS = ("book.borrowed", "book.renewed", "book.overdue", "book.returned")
 HOLDS = ("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
@@ -144,9 +111,6 @@ OTHERS = (
     "user.updated",
     "user.erased",
 )
-policies.ignore(*FEES, "book.overdue")
-policies.ignore(*HOLDS, "book.borrowed", "book.renewed", "book.returned", *OTHERS)
-fees.ignore("policy.set", *LOANS, *HOLDS, *OTHERS)
 loans.ignore("policy.set", *FEES, *HOLDS, *OTHERS)
 holds.ignore(*FEES, "book.overdue")
 holds.ignore("policy.set", "book.renewed", "book.returned", *OTHERS)

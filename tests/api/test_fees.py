@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from library.lending import loans, policies
+from library.lending import loans
+from library.policies import policies
 from tests.api.problems import problem
 
 FEES = "/api/v1/fees/"

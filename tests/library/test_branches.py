@@ -22,9 +22,10 @@ from library.catalog.refusals import (
     InvalidKind,
     UnknownBranch,
 )
-from library.lending import policies
 from library.lending.models import Loan
-from library.lending.refusals import InvalidPolicy, LoanLimit, NotForLoan
+from library.lending.refusals import LoanLimit, NotForLoan
+from library.policies import policies
+from library.policies.refusals import InvalidPolicy
 from tests.threads import at_once
 
 MONDAY = date(2026, 3, 2)

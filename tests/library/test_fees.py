@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
 
+from library.accounts import fees
+from library.accounts.models import Fee
+from library.accounts.refusals import FeeClosed, InvalidFee, UnknownFee
 from library.advance import advance
-from library.lending import fees, loans, policies
-from library.lending.models import Fee
-from library.lending.refusals import FeeClosed, FeeLimit, InvalidFee, UnknownFee
+from library.catalog.calendars import ALWAYS_OPEN
+from library.lending import loans
+from library.lending.refusals import FeeLimit
 from library.members.erasing import erase_member
+from library.policies import policies
 from library.refusals import StillInUse
 from tests.threads import at_once
 
@@ -39,7 +42,7 @@ def a_fee(costs, a_loan):
         costs(**numbers)
         loan = a_loan()
         loans.return_copy(copy_id=loan.copy_id, now=DUE + SECOND)
-        return Fee.objects.get(loan=loan.loan_id)
+        return Fee.objects.get(loan_id=loan.loan_id)
 
     return make
 
@@ -138,13 +141,14 @@ def test_who_owes_a_fee_is_not_erased(a_fee, now):
 def test_one_missed_due_date_cannot_cost_twice(costs, a_loan):
     costs()
     loan = a_loan()
-    member_id = loan.member_id
     loans.renew_loan(loan_id=loan.loan_id, now=DUE + SECOND)
-    fee = Fee.objects.get()
-    charged = replace(
-        fees.for_lateness(fee.loan, fee.loan.due_at + SECOND),
-        due_at=fee.due_at,
-        member_id=member_id,
+    charged = fees.for_lateness(
+        loan_id=loan.loan_id,
+        member_id=loan.member_id,
+        due_at=Fee.objects.get().due_at,
+        policy=policies.for_loan(None, "reader", "book"),
+        calendar=ALWAYS_OPEN,
+        now=DUE + SECOND,
     )
 
     with pytest.raises(IntegrityError, match="once_per_due"), transaction.atomic():

@@ -13,7 +13,7 @@ from library.advance import advance
 from library.catalog.books import withdraw_book
 from library.catalog.copies import remove_copy
 from library.catalog.refusals import UnknownBook
-from library.lending import holds, loans, policies
+from library.lending import holds, loans
 from library.lending.events import HoldReady
 from library.lending.models import Hold, Loan
 from library.lending.refusals import (
@@ -27,6 +27,7 @@ from library.lending.refusals import (
     UnknownHold,
 )
 from library.members.refusals import UnknownMember
+from library.policies import policies
 from library.refusals import StillInUse
 from outbox.models import Event
 from tests.threads import at_once

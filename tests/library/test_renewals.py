@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from library.lending import loans, policies
+from library.lending import loans
 from library.lending.models import Loan
 from library.lending.refusals import (
     AlreadyReturned,
@@ -16,6 +16,7 @@ from library.lending.refusals import (
     TooSoon,
     UnknownLoan,
 )
+from library.policies import policies
 from tests.threads import at_once
 
 DUE = datetime(2026, 3, 30, 23, 59, 59, tzinfo=UTC)

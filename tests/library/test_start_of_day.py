@@ -10,9 +10,10 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from library.lending import holds, loans, overdue, policies, start_of_day
+from library.lending import holds, loans, overdue, start_of_day
 from library.lending.models import DutyRun, Hold, Loan
 from library.lending.refusals import LoanNotLate, OverdueLimit
+from library.policies import policies
 from outbox.models import Event
 from tests.threads import at_once
 

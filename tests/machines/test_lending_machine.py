@@ -31,9 +31,10 @@ from hypothesis.stateful import (
 )
 
 from library.catalog import books, copies
-from library.lending import holds, loans, policies
+from library.lending import holds, loans
 from library.members import preferences, users
 from library.members.erasing import erase_member
+from library.policies import policies
 from library.refusals import Refusal
 from outbox import sequencer
 from outbox.apply import written

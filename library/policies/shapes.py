@@ -5,8 +5,8 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from library.catalog import rules as catalog_rules
-from library.lending import policies
 from library.members import rules as member_rules
+from library.policies import policies
 from outbox.api.given import Given
 
 KIND = rf"^[a-z0-9-]{{0,{catalog_rules.LONGEST_KIND}}}$"

@@ -7,28 +7,35 @@ from uuid import UUID
 
 from django.db import transaction
 
+from library.accounts import rules
+from library.accounts.events import FeeCharged, FeeSettled
+from library.accounts.models import Fee
+from library.accounts.refusals import FeeClosed, UnknownFee
 from library.advance import advance
-from library.lending import policies, rules
-from library.lending.events import FeeCharged, FeeSettled
-from library.lending.models import Fee, Loan
-from library.lending.refusals import FeeClosed, UnknownFee
+from library.catalog.calendars import Calendar
+from library.policies.rules import Policy
 from outbox import gate
 from outbox.ids import new_id
 
 
-def for_lateness(loan: Loan, now: datetime) -> FeeCharged | None:
-    """Return what a loan that ends or goes on now costs; None where it is nothing."""
-    if now <= loan.due_at:
-        return None
-    policy = policies.for_loan(loan.branch_id, loan.member.category, loan.copy.kind)
-    days, amount = rules.overdue_fee(policy, loan.calendar, loan.due_at, now)
+def for_lateness(
+    *,
+    loan_id: UUID,
+    member_id: UUID,
+    due_at: datetime,
+    policy: Policy,
+    calendar: Calendar,
+    now: datetime,
+) -> FeeCharged | None:
+    """Return what a late loan that ends or goes on now costs; None where nothing."""
+    days, amount = rules.overdue_fee(policy, calendar, due_at, now)
     if not amount:
         return None
     return FeeCharged(
         fee_id=new_id(),
-        member_id=loan.member_id,
-        loan_id=loan.id,
-        due_at=loan.due_at,
+        member_id=member_id,
+        loan_id=loan_id,
+        due_at=due_at,
         charged_at=now,
         amount=amount,
         days_late=days,

@@ -21,12 +21,12 @@ from library.advance import advance
 from library.catalog import rules as catalog_rules
 from library.catalog.models import Branch
 from library.catalog.refusals import UnknownBranch
-from library.lending.events import PolicySet
-from library.lending.models import Policy as PolicyRow
-from library.lending.refusals import InvalidPolicy
-from library.lending.rules import Policy
 from library.locks import lock_value
 from library.members import rules as member_rules
+from library.policies.events import PolicySet
+from library.policies.models import Policy as PolicyRow
+from library.policies.refusals import InvalidPolicy
+from library.policies.rules import Policy
 from outbox import gate
 from outbox.ids import new_id
 

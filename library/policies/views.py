@@ -7,9 +7,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from library.lending import policies
-from library.lending.models import Policy
-from library.lending.policy_shapes import (
+from library.policies import policies
+from library.policies.models import Policy
+from library.policies.shapes import (
     Explained,
     NewPolicy,
     PolicyQuestion,

@@ -10,9 +10,9 @@ from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from library.lending import fees
-from library.lending.models import Fee
-from library.lending.shapes import FeeQuery, FeeShown, Settlement
+from library.accounts import fees
+from library.accounts.models import Fee
+from library.accounts.shapes import FeeQuery, FeeShown, Settlement
 from outbox.api import given
 from outbox.api.views import ApiView, ListView, user_id
 from outbox.api.writes import Made, write

@@ -1,0 +1,57 @@
+"""How each fact changes the accounts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from library.accounts.events import FeeCharged, FeeSettled
+from library.accounts.models import Fee
+from outbox.folds import Fold, Row
+
+fees = Fold(Fee, key="fee_id")
+
+
+@fees.on(FeeCharged)
+def _(row: None, event: FeeCharged) -> Row:
+    return fees.Row(
+        id=event.fee_id,
+        member_id=event.member_id,
+        loan_id=event.loan_id,
+        due_at=event.due_at,
+        charged_at=event.charged_at,
+        amount=event.amount,
+        days_late=event.days_late,
+    )
+
+
+@fees.on(FeeSettled)
+def _(row: Row, event: FeeSettled) -> Row:
+    return replace(row, settled_at=event.settled_at, settled_how=event.how)
+
+
+LENDING = (
+    "book.borrowed",
+    "book.renewed",
+    "book.overdue",
+    "book.returned",
+    "hold.placed",
+    "hold.ready",
+    "hold.cancelled",
+    "hold.expired",
+)
+OTHERS = (
+    "endpoint.failed",
+    "endpoint.recovered",
+    "endpoint.switched_off",
+    "branch.described",
+    "titles.announced",
+    "book.created",
+    "book.updated",
+    "book.deleted",
+    "copy.added",
+    "copy.removed",
+    "user.registered",
+    "user.updated",
+    "user.erased",
+)
+fees.ignore("policy.set", *LENDING, *OTHERS)

@@ -1,0 +1,12 @@
+"""The policies part of the library."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class PoliciesConfig(AppConfig):
+    """One part of the library; its tables are folds of its events."""
+
+    name = "library.policies"
+    default_auto_field = "django.db.models.BigAutoField"
