@@ -22,13 +22,15 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from library.refusals import Refusal
 from outbox.channels.webhooks.refusals import InvalidEndpoint
-from outbox.errors import CannotUnseal, CommandReused, UnencodableEvent
+from outbox.errors import CannotUnseal, CommandReused, StaleStream, UnencodableEvent
 from outbox.signatures import Refused
 from projections.errors import NotYetVisible, Unanswerable
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+
+CODES_OF_HEADERS = {"invalid_idempotency_key", "invalid_if_match"}
 
 SENTENCES = {
     400: ("bad_request", "The request cannot be understood. Correct it."),
@@ -152,6 +154,11 @@ def _(exc: CommandReused) -> Problem:
 
 
 @_known.register
+def _(exc: StaleStream) -> Problem:
+    return Problem(412, exc.code, str(exc), facts=exc.facts)
+
+
+@_known.register
 def _(exc: InvalidEndpoint) -> Problem:
     errors = [_error(exc.field, exc.code, str(exc))]
     return Problem(exc.status, exc.code, str(exc), errors=errors)
@@ -212,10 +219,9 @@ def _error(field: str | None, code: str, detail: str) -> dict[str, Any]:
 
 
 def _code_of(errors: list[dict[str, Any]]) -> str:
-    # A malformed key is no fault of the body's: clients tell it by the code.
-    codes = {error["code"] for error in errors}
-    own = "invalid_idempotency_key"
-    return own if codes == {own} else "validation_error"
+    # A malformed header is no fault of the body's: clients tell it by the code.
+    (code, *others) = {error["code"] for error in errors}
+    return code if code in CODES_OF_HEADERS and not others else "validation_error"
 
 
 def _response(

@@ -13,6 +13,7 @@ from rest_framework import serializers
 
 from config.problems import MEDIA_TYPE
 from outbox.api.given import Given
+from outbox.api.versions import VersionedView
 from outbox.api.writes import KEY_HEADER, LONGEST_KEY, TOKEN_HEADER
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -36,6 +37,22 @@ WAITS_FOR = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="What a write has answered with: wait, for two seconds at most, until "
     "it can be seen here.",
+)
+
+
+ETAG = OpenApiParameter(
+    "ETag",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    response=[200],
+    description="The version of what is shown, for an If-Match.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
+    OpenApiParameter.HEADER,
+    description="The ETag of the version that was read: where somebody has changed it "
+    "since, nothing is done, and the answer is 412, `stale_version`.",
 )
 
 
@@ -87,6 +104,8 @@ class Schema(AutoSchema):
             parameters = [*parameters, CONSISTENCY_TOKEN]
         if self.method == "GET" and getattr(self.view, "reads", None):
             parameters = [*parameters, WAITS_FOR]
+        if isinstance(self.view, VersionedView):
+            parameters = [*parameters, ETAG if self.method == "GET" else IF_MATCH]
         return parameters
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
@@ -104,6 +123,8 @@ class Schema(AutoSchema):
             yield from ("409", "413", "415")
         if self.method == "POST":
             yield "422"
+        if self.method != "GET" and isinstance(self.view, VersionedView):
+            yield "412"
         if self.view.get_throttles():
             yield "429"
 

@@ -26,13 +26,19 @@ NOBODY = "system"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """The origin of the events recorded while it is current."""
+    """
+    The origin of the events recorded while it is current.
+
+    `expects` names streams with the version that who acts has seen last; the log
+    refuses to go on from another, and strikes out what it has compared.
+    """
 
     actor: str = NOBODY
     correlation_id: UUID = field(default_factory=new_id)
     causation_id: UUID | None = None
     caused_by: tuple[str, ...] = ()
     traceparent: str = ""
+    expects: dict[str, int] = field(default_factory=dict, compare=False)
     recorded: list[UUID] = field(default_factory=list, compare=False)
 
     def metadata(self) -> dict[str, Any]:

@@ -34,6 +34,19 @@ class UnencodableEvent(OutboxError):
         super().__init__(f"An event {event_type!r} cannot be written down: {reason}.")
 
 
+class StaleStream(OutboxError):
+    """A stream has gone on since it was read. `code` is stable."""
+
+    code = "stale_version"
+
+    def __init__(self, stream: str, expected: int, version: int) -> None:
+        super().__init__(
+            f"{stream} was changed since you read it: you saw version {expected}, it "
+            f"is at {version}. Read it again, and decide anew."
+        )
+        self.facts = {"stream": stream, "expected": expected, "version": version}
+
+
 class CommandReused(OutboxError):
     """The same command id came again with another content."""
 

@@ -24,7 +24,7 @@ from django_outbox_pattern.models import Published
 from outbox import codec, nudge
 from outbox.codec import DomainEvent
 from outbox.context import Cause, current
-from outbox.errors import OutsideTransaction
+from outbox.errors import OutsideTransaction, StaleStream
 from outbox.ids import new_id
 from outbox.models import Event, Position
 from outbox.points import point
@@ -58,8 +58,9 @@ def record(
     and may hand over the events as `codec.encode` gave them.
 
     Raises OutsideTransaction outside a transaction, UnencodableEvent for
-    values that cannot be stored, and IntegrityError where another writer took
-    the same version of a stream without that lock.
+    values that cannot be stored, StaleStream where a stream is not at the version
+    that the cause expects, and IntegrityError where another writer took the same
+    version of a stream without that lock.
     """
     check_in_transaction()
     cause = current()
@@ -117,6 +118,11 @@ def concerning(
         yield _from_row(row, row.position)
 
 
+def version_of(stream: str) -> int:
+    """Return how many events a stream has, 0 for a new one."""
+    return _versions({stream})[stream]
+
+
 def by_ids(ids: Sequence[UUID]) -> list[DomainEvent]:
     """Return the events with these ids, in the order of the ids."""
     rows = {row.id: row for row in Event.objects.filter(id__in=ids)}
@@ -162,6 +168,7 @@ def _rows(
 ) -> list[Event]:
     now = datetime.now(UTC)
     versions = _versions({codec.stream_of(event) for event in events})
+    _check_expected(cause, versions)
     metadata = cause.metadata()
     rows = []
     for event, data in zip(events, encoded, strict=True):
@@ -189,6 +196,14 @@ def _versions(streams: set[str]) -> Counter[str]:
     return Counter(
         dict(found.annotate(last=Max("version")).values_list("stream", "last"))
     )
+
+
+def _check_expected(cause: Cause, versions: Counter[str]) -> None:
+    """Raise StaleStream where a stream has gone on since who acts has seen it."""
+    for stream in cause.expects.keys() & versions.keys():
+        expected = cause.expects.pop(stream)  # what follows goes on from our own
+        if versions[stream] != expected:
+            raise StaleStream(stream, expected, versions[stream])
 
 
 def _recorded(row: Event, event: DomainEvent) -> Recorded:

@@ -14,7 +14,8 @@ from library.catalog.models import Branch
 from library.catalog.refusals import UnknownBranch
 from library.catalog.shapes import BranchDescription, BranchShown
 from outbox.api import given
-from outbox.api.views import ApiView, ListView, StaffWrites
+from outbox.api.versions import VersionedView
+from outbox.api.views import ListView, StaffWrites
 from outbox.api.writes import Made, Written, write
 
 
@@ -51,11 +52,12 @@ class Branches(ListView):
         return _response(write(request, act, status=201))
 
 
-class OneBranch(ApiView):
+class OneBranch(VersionedView):
     """One house of the library."""
 
     permission_classes = [StaffWrites]
     records_events = True
+    stream = "branch:{branch_id}"
 
     @extend_schema(operation_id="get_branch", responses=BranchShown, tags=["branches"])
     def get(self, request: Request, branch_id: UUID) -> Response:
@@ -79,7 +81,7 @@ class OneBranch(ApiView):
             branches.describe_branch(branch_id=branch_id, now=timezone.now(), **said)
             return Made(branch_id)
 
-        return _response(write(request, act))
+        return _response(write(request, act, expects=self.expects(request)))
 
 
 def _response(written: Written) -> Response:

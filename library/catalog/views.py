@@ -22,7 +22,8 @@ from library.catalog.shapes import (
     NewCopy,
 )
 from outbox.api import given
-from outbox.api.views import ApiView, ListView, StaffWrites
+from outbox.api.versions import VersionedView
+from outbox.api.views import ListView, StaffWrites
 from outbox.api.writes import Made, Written, write
 
 
@@ -59,11 +60,12 @@ class Books(ListView):
         return _book_response(write(request, act, status=201))
 
 
-class OneBook(ApiView):
+class OneBook(VersionedView):
     """One book of the catalogue."""
 
     permission_classes = [StaffWrites]
     records_events = True
+    stream = "book:{book_id}"
 
     @extend_schema(operation_id="get_book", responses=BookShown, tags=["books"])
     def get(self, request: Request, book_id: UUID) -> Response:
@@ -87,7 +89,7 @@ class OneBook(ApiView):
             books.correct_book(book_id=book_id, now=timezone.now(), **said)
             return Made(book_id)
 
-        return _book_response(write(request, act))
+        return _book_response(write(request, act, expects=self.expects(request)))
 
     @extend_schema(
         operation_id="correct_parts_of_book",
@@ -103,7 +105,7 @@ class OneBook(ApiView):
             books.correct_parts_of_book(book_id=book_id, now=timezone.now(), **said)
             return Made(book_id)
 
-        return _book_response(write(request, act))
+        return _book_response(write(request, act, expects=self.expects(request)))
 
     @extend_schema(operation_id="withdraw_book", responses={204: None}, tags=["books"])
     def delete(self, request: Request, book_id: UUID) -> Response:
@@ -113,7 +115,7 @@ class OneBook(ApiView):
             books.withdraw_book(book_id=book_id, now=timezone.now())
             return Made(book_id)
 
-        return write(request, act, status=204).response()
+        return write(request, act, status=204, expects=self.expects(request)).response()
 
 
 class Copies(ListView):
@@ -153,11 +155,12 @@ class Copies(ListView):
         return written.response(CopyShown(Copy.objects.get(id=written.id)).data)
 
 
-class OneCopy(ApiView):
+class OneCopy(VersionedView):
     """One copy in stock."""
 
     permission_classes = [StaffWrites]
     records_events = True
+    stream = "copy:{copy_id}"
 
     @extend_schema(operation_id="get_copy", responses=CopyShown, tags=["copies"])
     def get(self, request: Request, copy_id: UUID) -> Response:
@@ -175,7 +178,7 @@ class OneCopy(ApiView):
             copies.remove_copy(copy_id=copy_id, now=timezone.now())
             return Made(copy_id)
 
-        return write(request, act, status=204).response()
+        return write(request, act, status=204, expects=self.expects(request)).response()
 
 
 def _book_response(written: Written) -> Response:

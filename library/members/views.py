@@ -17,6 +17,7 @@ from library.members.models import Member, User
 from library.members.refusals import UnknownMember
 from library.members.shapes import LetterKindShown, MemberShown, NewMember, Preferences
 from outbox.api import given
+from outbox.api.versions import VersionedView
 from outbox.api.views import ApiView, ListView, user_id
 from outbox.api.writes import Made, write
 from outbox.channels import letters
@@ -57,10 +58,11 @@ class Members(ListView):
         return written.response(shown(UUID(written.id)))
 
 
-class OneMember(ApiView):
+class OneMember(VersionedView):
     """One member: oneself, or for librarians anybody."""
 
     records_events = True
+    stream = "member:{member_id}"
 
     @extend_schema(operation_id="get_member", responses=MemberShown, tags=["members"])
     def get(self, request: Request, member_id: UUID) -> Response:
@@ -76,7 +78,7 @@ class OneMember(ApiView):
     )
     def patch(self, request: Request, member_id: UUID) -> Response:
         """Change what a member wishes."""
-        return _change(request, member_id)
+        return _change(request, member_id, self.expects(request))
 
     @extend_schema(operation_id="erase_member", responses={204: None}, tags=["members"])
     def delete(self, request: Request, member_id: UUID) -> Response:
@@ -87,7 +89,7 @@ class OneMember(ApiView):
             erasing.erase_member(member_id=member_id, now=timezone.now())
             return Made(member_id)
 
-        return write(request, act, status=204).response()
+        return write(request, act, status=204, expects=self.expects(request)).response()
 
 
 class LetterKinds(ApiView):
@@ -130,7 +132,7 @@ class Me(ApiView):
     )
     def patch(self, request: Request) -> Response:
         """Change what you wish."""
-        return _change(request, user_id(request))
+        return _change(request, user_id(request), {})
 
 
 def shown(member_id: UUID) -> object:
@@ -150,7 +152,7 @@ def with_users(members: Iterable[Member]) -> list[Member]:
     return found
 
 
-def _change(request: Request, member_id: UUID) -> Response:
+def _change(request: Request, member_id: UUID, expects: dict[str, int]) -> Response:
     _check_own(request, member_id)
     said = given.body(request, Preferences, partial=True)
     if "category" in said and not request.user.is_staff:
@@ -160,7 +162,7 @@ def _change(request: Request, member_id: UUID) -> Response:
         preferences.change_preferences(member_id=member_id, now=timezone.now(), **said)
         return Made(member_id)
 
-    return write(request, act).response(shown(member_id))
+    return write(request, act, expects=expects).response(shown(member_id))
 
 
 def _check_own(request: Request, member_id: UUID) -> None:

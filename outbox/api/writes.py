@@ -65,12 +65,14 @@ def write(
     *,
     status: int = 200,
     user: AbstractBaseUser | None = None,
+    expects: dict[str, int] | None = None,
 ) -> Written:
     """
     Do what a request asks for in one transaction, as the user who asks.
 
-    Raises CommandReused where the key came with another body, ValidationError
-    for a malformed key, and whatever `act` raises; nothing is changed then.
+    `expects` are streams with the version that the request was made for. Raises
+    CommandReused where the key came with another body, ValidationError for a
+    malformed key, StaleStream, and whatever `act` raises; nothing is changed then.
     """
     actor = f"user:{(user or request.user).pk}"
     key = _key(request)
@@ -78,7 +80,7 @@ def write(
         command, fresh = _claim(request, actor, key) if key else (None, True)
         if command and not fresh:
             return _as_before(command)
-        with acting(actor=actor) as cause:
+        with acting(actor=actor, expects=expects or {}) as cause:
             made = act()
         if command:
             commands.note(command, cause, id=str(made.id), status=status)
