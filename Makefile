@@ -48,9 +48,10 @@ chaos-oracle: $(READY) ## Take each safeguard out in turn: somebody has to notic
 bench: $(READY) ## Measure, beside what it is measured by
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) --json bench.json $(WHAT)
 
-# A lock is made for every Python and platform at once, and names no registry.
+# A lock is made for every Python and platform at once, and names no registry. Extras
+# stay: pip would take a newer release for one that is asked for without being pinned.
 LOCK := .lock-env/bin/uv pip compile pyproject.toml --quiet --universal \
-	--python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock"
 
 lock: ## Write the requirement locks anew from pyproject.toml
