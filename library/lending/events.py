@@ -14,6 +14,8 @@ EXAMPLES = {
     "loan_limit": 5,
     "renewal_limit": 3,
     "policy": "students",
+    "category": "student",
+    "kind": "book",
 }
 
 
@@ -25,6 +27,7 @@ class CopyBorrowed:
     `due_at` and the numbers of the policy are said here and never worked out
     again: a later change of policy must not rewrite history. `hold_id` is the hold
     that ends with it, `hold_copy_id` the copy that was set aside for that hold.
+    `category` is the member's at that time, `kind` the copy's: what is counted.
     """
 
     type: ClassVar[str] = "book.borrowed"
@@ -46,6 +49,8 @@ class CopyBorrowed:
     policy_version: int = 0
     hold_id: UUID | None = None
     hold_copy_id: UUID | None = None
+    category: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,8 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
         policy_version=policy.version,
         hold_id=hold.id if hold else None,
         hold_copy_id=hold.copy_id if hold else None,
+        category=member.category,
+        kind=copy.kind,
     )
     advance(borrowed)
     if hold and hold.copy_id != copy.id:
