@@ -22,6 +22,8 @@ from library.refusals import Refusal, StillInUse
 from outbox import gate
 from outbox.ids import new_id
 
+DESCRIBED = ("title", "authors", "language", "year", "subjects")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBook:
@@ -40,6 +42,7 @@ def add_book(
     isbn: str = "",
     language: str = "",
     year: int | None = None,
+    subjects: Sequence[str] = (),
 ) -> BookCreated:
     """
     Put a book into the catalogue.
@@ -48,7 +51,12 @@ def add_book(
     has the same ISBN.
     """
     described = rules.describe(
-        title=title, authors=authors, isbn=isbn, language=language, year=year
+        title=title,
+        authors=authors,
+        isbn=isbn,
+        language=language,
+        year=year,
+        subjects=subjects,
     )
     (answer,) = add_books(new=[NewBook(described=described)], now=now)
     if isinstance(answer, Refusal):
@@ -89,6 +97,7 @@ def correct_book(
     isbn: str = "",
     language: str = "",
     year: int | None = None,
+    subjects: Sequence[str] = (),
 ) -> BookUpdated:
     """
     Say a book's description again, corrected.
@@ -98,7 +107,12 @@ def correct_book(
     gate.enter()
     book = Book.objects.lock(book_id)
     described = rules.describe(
-        title=title, authors=authors, isbn=isbn, language=language, year=year
+        title=title,
+        authors=authors,
+        isbn=isbn,
+        language=language,
+        year=year,
+        subjects=subjects,
     )
     return _correct(book, described, now)
 
@@ -113,8 +127,8 @@ def correct_parts_of_book(*, book_id: UUID, now: datetime, **said: Any) -> BookU
     """
     gate.enter()
     book = Book.objects.lock(book_id)
-    known = {name: getattr(book, name) for name in ("title", "authors", "language")}
-    described = rules.describe(**{**known, "year": book.year, **said})
+    known = {name: getattr(book, name) for name in DESCRIBED}
+    described = rules.describe(**{**known, **said})
     if "isbn" not in said:
         described = replace(described, isbn13=book.isbn13, isbn_given=book.isbn_given)
     return _correct(book, described, now)

@@ -14,6 +14,7 @@ EXAMPLES = {
     "isbn_given": "0-306-40615-2",
     "language": "uz",
     "year": 1926,
+    "subjects": ("Uzbek fiction",),
     "source_key": "books.csv:17",
     "barcode": "KT-000123",
     "kind": "book",
@@ -42,6 +43,7 @@ class BookCreated:
     language: str = ""
     year: int | None = None
     source_key: str | None = None
+    subjects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class BookUpdated:
     isbn_given: str = ""
     language: str = ""
     year: int | None = None
+    subjects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ be taken is reported with its reason; the others go on.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -54,8 +55,9 @@ def import_csv(
     Import a UTF-8 CSV file with the columns title and authors.
 
     Also read where there are such: isbn, language (or language_code), year (or
-    original_publication_year) and book_id (or id), the row's key within
-    `source` (default: the file's name). Authors are separated by ", " or ";".
+    original_publication_year), subjects and book_id (or id), the row's key within
+    `source` (default: the file's name). Authors are separated by ", " or ";", and
+    subjects, which may have commas of their own, by ";".
 
     Raises Refusal where the file lacks a column it needs.
     """
@@ -116,9 +118,10 @@ def _described(line: int, row: Row, report: Report) -> Description:
     given = row.get("isbn") or ""
     said: dict[str, Any] = {
         "title": row["title"] or "",
-        "authors": list(_authors(row["authors"] or "")),
+        "authors": list(_names(re.split(r"; ?|, ", row["authors"] or ""))),
         "language": row.get("language") or row.get("language_code") or "",
         "year": _year(row),
+        "subjects": list(_names((row.get("subjects") or "").split(";"))),
     }
     try:
         return rules.describe(isbn=given, **said)
@@ -132,10 +135,8 @@ def _reject(line: int, refusal: Refusal, report: Report) -> None:
     report.rejected.append(f"line {line}: {refusal.code}: {refusal}")
 
 
-def _authors(text: str) -> Iterator[str]:
-    for name in text.replace(";", ", ").split(", "):
-        if name.strip():
-            yield name
+def _names(parts: Iterable[str]) -> Iterator[str]:
+    return (part for part in parts if part.strip())
 
 
 def _year(row: Row) -> int | None:

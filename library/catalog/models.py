@@ -97,6 +97,7 @@ class Book(FoldedModel):
     isbn_given = models.CharField(max_length=32, default="")
     language = models.CharField(max_length=16, default="")
     year = models.SmallIntegerField(null=True)
+    subjects = ArrayField(models.TextField(), default=list)
     source_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - unique
     created_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True)

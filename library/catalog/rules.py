@@ -19,6 +19,7 @@ from library.catalog.refusals import (
 
 LONGEST_TITLE = 2_000
 LONGEST_NAME = 500
+LONGEST_SUBJECT = 500
 LONGEST_BARCODE = 64
 LONGEST_ISBN = 32
 LONGEST_LANGUAGE = 16
@@ -37,6 +38,7 @@ class Description:
     isbn_given: str
     language: str
     year: int | None
+    subjects: tuple[str, ...] = ()
 
 
 def describe(
@@ -46,6 +48,7 @@ def describe(
     isbn: str = "",
     language: str = "",
     year: int | None = None,
+    subjects: Sequence[str] = (),
 ) -> Description:
     """
     Return a book's description with blanks trimmed.
@@ -59,6 +62,7 @@ def describe(
         isbn_given=_short(isbn, LONGEST_ISBN, "isbn"),
         language=_short(language, LONGEST_LANGUAGE, "language"),
         year=_year(year),
+        subjects=_subjects(subjects),
     )
 
 
@@ -99,6 +103,21 @@ def _year(given: int | None) -> int | None:
             field="year",
         )
     return given
+
+
+def _subjects(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the subjects in one line each, one said twice only once."""
+    subjects = tuple(dict.fromkeys(_line(each, "subjects") for each in given))
+    if not all(subjects):
+        raise InvalidDescription(
+            "A subject is empty. Enter it, or leave it out.", field="subjects"
+        )
+    if any(len(each) > LONGEST_SUBJECT for each in subjects):
+        raise InvalidDescription(
+            f"A subject has at most {LONGEST_SUBJECT} characters. Shorten it.",
+            field="subjects",
+        )
+    return subjects
 
 
 def isbn13(given: str) -> str | None:

@@ -20,6 +20,7 @@ class BookShown(serializers.Serializer[object]):
     isbn13 = Text(allow_null=True)
     language = Text()
     year = serializers.IntegerField(allow_null=True)
+    subjects = serializers.ListField(child=Text())
     created_at = serializers.DateTimeField()
     withdrawn_at = serializers.DateTimeField(allow_null=True)
 
@@ -50,6 +51,9 @@ class BookDescription(Given):
         max_value=rules.YEARS.stop - 1,
         allow_null=True,
         default=None,
+    )
+    subjects = serializers.ListField(
+        child=Text(max_length=rules.LONGEST_SUBJECT), max_length=100, default=list
     )
 
 

@@ -43,6 +43,7 @@ def _(row: None, event: BookCreated) -> Row:
         isbn_given=event.isbn_given,
         language=event.language,
         year=event.year,
+        subjects=list(event.subjects),
         source_key=event.source_key,
         created_at=event.created_at,
     )
@@ -58,6 +59,7 @@ def _(row: Row, event: BookUpdated) -> Row:
         isbn_given=event.isbn_given,
         language=event.language,
         year=event.year,
+        subjects=list(event.subjects),
     )
 
 

@@ -49,6 +49,19 @@ def test_patch_leaves_the_rest_of_a_book(librarian, a_book):
     assert (answer.json()["year"], answer.json()["isbn"]) == (1926, ISBN)
 
 
+def test_subjects_are_catalogued_corrected_and_shown(librarian, reader):
+    book = librarian.post("/api/v1/books/", BOOK | {"subjects": ["Love", "Love"]})
+    path = f"/api/v1/books/{book.json()['id']}/"
+
+    assert reader.get(path).json()["subjects"] == ["Love"]
+    assert librarian.patch(path, {"year": 1926}).json()["subjects"] == ["Love"]
+    assert librarian.patch(path, {"subjects": []}).json()["subjects"] == []
+    said_again = librarian.put(path, BOOK | {"subjects": ["War"]})
+    assert said_again.json()["subjects"] == ["War"]
+    assert librarian.put(path, BOOK).json()["subjects"] == []
+    problem(librarian.patch(path, {"subjects": [""]}), 400, "validation_error")
+
+
 def test_a_withdrawn_book_is_there_no_more(librarian, a_book):
     book_id = a_book()
 

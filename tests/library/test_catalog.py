@@ -51,6 +51,9 @@ def test_a_book_is_added_once_with_its_blanks_trimmed(db, now):
         {"authors": ["x" * 501]},
         {"year": 3_000},
         {"language": "x" * 17},
+        {"subjects": [" "]},
+        {"subjects": ["x" * 501]},
+        {"subjects": ["a\0b"]},
     ],
 )
 def test_a_book_without_a_sound_description_is_refused(db, now, wrong):
@@ -103,6 +106,15 @@ def test_a_book_is_corrected(db, now):
     )
 
     assert Book.objects.get().title == "Dune II"
+
+
+def test_a_book_has_subjects_each_once(db, now):
+    given = [" Deserts  in fiction ", "Ecology", "Ecology", "x" * 500]
+
+    book_id = add(now, subjects=given).book_id
+    books.correct_parts_of_book(book_id=book_id, title="Dune II", now=now)
+
+    assert Book.objects.get().subjects == ["Deserts in fiction", "Ecology", "x" * 500]
 
 
 def test_correcting_a_part_keeps_a_number_that_never_held(db, now):

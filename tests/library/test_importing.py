@@ -78,6 +78,12 @@ def test_a_spreadsheets_number_is_read_as_a_year(db, now, a_file):
     }
 
 
+def test_subjects_are_separated_by_semicolons(db, now, a_file):
+    import_csv(a_file('title,authors,subjects\nT,A,"Ships; War, naval;"\n'), now=now)
+
+    assert Book.objects.get().subjects == ["Ships", "War, naval"]
+
+
 def test_a_file_without_the_columns_is_refused(db, now, a_file):
     with pytest.raises(Refusal, match="no column authors"):
         import_csv(a_file("title\nT\n"), now=now)

@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('isbn_given', models.CharField(default='', max_length=32)),
                 ('language', models.CharField(default='', max_length=16)),
                 ('year', models.SmallIntegerField(null=True)),
+                ('subjects', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
                 ('source_key', models.CharField(max_length=200, null=True)),
                 ('created_at', models.DateTimeField()),
                 ('withdrawn_at', models.DateTimeField(null=True)),
