@@ -128,7 +128,7 @@ class HoldPlaced:
     member_id: UUID
     placed_at: datetime
     number: int
-    hold_limit: int
+    hold_limit: int | None
     policy: str
     policy_version: int
 

@@ -127,7 +127,7 @@ def _against_hold(policy: Policy, wish: Wish) -> Iterator[Refusal]:
         yield AlreadyOnLoanToMember(*wish.at_home)
     if wish.on_hold:
         yield AlreadyOnHold(wish.book_id)
-    if wish.open_holds >= policy.hold_limit:
+    if policy.hold_limit is not None and wish.open_holds >= policy.hold_limit:
         yield HoldLimit(wish.open_holds, policy.hold_limit)
 
 

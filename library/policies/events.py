@@ -23,7 +23,7 @@ class PolicySet:
     What applies to loans of a branch, a category of members and a kind of copies.
 
     Without a branch, or with an empty category or kind, it applies to any. Money
-    is in the smallest unit there is.
+    is in the smallest unit there is. Without a `hold_limit` there is none.
     """
 
     type: ClassVar[str] = "policy.set"
@@ -43,10 +43,15 @@ class PolicySet:
     loan_limit: int
     renewal_limit: int
     renewable_days: int
-    hold_limit: int
+    hold_limit: int | None
     pickup_days: int
     overdue_limit: int
     fee_per_day: int
     fee_grace_days: int
     fee_maximum: int
     fee_limit: int
+    hold_days: int = 365
+    due_soon_days: int = 5
+    history_days: int = 90
+    restricted: bool = False
+    open_ended: bool = False

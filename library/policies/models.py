@@ -26,13 +26,18 @@ class Policy(FoldedModel):
     loan_limit = models.PositiveIntegerField()
     renewal_limit = models.PositiveIntegerField()
     renewable_days = models.PositiveIntegerField()
-    hold_limit = models.PositiveIntegerField()
+    hold_limit = models.PositiveIntegerField(null=True)
+    hold_days = models.PositiveIntegerField()
     pickup_days = models.PositiveIntegerField()
     overdue_limit = models.PositiveIntegerField()
     fee_per_day = models.PositiveIntegerField()
     fee_grace_days = models.PositiveIntegerField()
     fee_maximum = models.PositiveIntegerField()
     fee_limit = models.PositiveIntegerField()
+    due_soon_days = models.PositiveIntegerField()
+    history_days = models.PositiveIntegerField()
+    restricted = models.BooleanField()
+    open_ended = models.BooleanField()
 
     class Meta:
         verbose_name_plural = "policies"
@@ -42,6 +47,10 @@ class Policy(FoldedModel):
                 fields=["branch", "category", "kind"],
                 nulls_distinct=False,
                 name="policies_policy_one_per_match",
+            ),
+            # Holds that are over before they began.
+            models.CheckConstraint(
+                condition=models.Q(hold_days__gte=1), name="policies_policy_hold_days"
             ),
         ]
 

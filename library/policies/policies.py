@@ -33,6 +33,8 @@ from outbox.ids import new_id
 MOST = 1_000_000_000
 LONGEST_LOAN = 3_650  # days
 LONGEST_NAME = 100
+FLAGS = {"restricted", "open_ended"}
+MAY_BE_NONE = {"hold_limit"}  # as many as somebody likes
 NUMBERS = tuple(
     each.name for each in fields(Policy) if each.name not in {"name", "version"}
 )
@@ -79,7 +81,7 @@ def set_policy(
     branch_id: UUID | None = None,
     category: str = "",
     kind: str = "",
-    **numbers: int,
+    **numbers: int | None,
 ) -> PolicySet:
     """
     Say what applies to a branch, category and kind from now on; empty: to any.
@@ -113,16 +115,25 @@ def _match(branch_id: UUID | None, category: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _numbers(given: dict[str, int]) -> dict[str, Any]:
+def _numbers(given: dict[str, int | None]) -> dict[str, Any]:
     known = {name: getattr(default(), name) for name in NUMBERS}
     for name, number in given.items():
-        most = LONGEST_LOAN if name.endswith("_days") else MOST
-        if name not in known or not 0 <= number <= most:
+        least, most = _bounds(name)
+        fits = name in MAY_BE_NONE if number is None else least <= number <= most
+        if name not in known or not fits:
             raise InvalidPolicy(
-                f"{name} cannot be {number}. Give a number from 0 to {most}.",
+                f"{name} cannot be {number}. Give a number from {least} to {most}.",
                 field=name,
             )
     return known | given
+
+
+def _bounds(name: str) -> tuple[int, int]:
+    """Return the least and the most that a number of a policy may be."""
+    if name in FLAGS:
+        return False, True
+    least = 1 if name == "hold_days" else 0
+    return least, LONGEST_LOAN if name.endswith("_days") else MOST
 
 
 def _name(given: str) -> str:

@@ -12,8 +12,12 @@ from outbox.api.given import Given
 KIND = rf"^[a-z0-9-]{{0,{catalog_rules.LONGEST_KIND}}}$"
 
 
-def _number(longest: int = policies.MOST) -> serializers.IntegerField:
-    return serializers.IntegerField(min_value=0, max_value=longest, required=False)
+def _number(
+    most: int = policies.MOST, *, least: int = 0, none: bool = False
+) -> serializers.IntegerField:
+    return serializers.IntegerField(
+        min_value=least, max_value=most, required=False, allow_null=none
+    )
 
 
 class Numbers(serializers.Serializer[object]):
@@ -25,13 +29,18 @@ class Numbers(serializers.Serializer[object]):
     loan_limit = serializers.IntegerField()
     renewal_limit = serializers.IntegerField()
     renewable_days = serializers.IntegerField()
-    hold_limit = serializers.IntegerField()
+    hold_limit = serializers.IntegerField(allow_null=True)
+    hold_days = serializers.IntegerField()
     pickup_days = serializers.IntegerField()
     overdue_limit = serializers.IntegerField()
     fee_per_day = serializers.IntegerField()
     fee_grace_days = serializers.IntegerField()
     fee_maximum = serializers.IntegerField()
     fee_limit = serializers.IntegerField()
+    due_soon_days = serializers.IntegerField()
+    history_days = serializers.IntegerField()
+    restricted = serializers.BooleanField()
+    open_ended = serializers.BooleanField()
 
 
 class PolicyShown(Numbers):
@@ -49,7 +58,8 @@ class NewPolicy(Given):
     What applies from now on to a branch, category and kind; left out: to any.
 
     Numbers that are left out are those of the default. No days to lend for: not
-    for loan. No days before the due date: renewable at any time.
+    for loan. No days before the due date: renewable at any time. A hold limit of
+    null: as many as somebody likes.
     """
 
     name = serializers.CharField(max_length=policies.LONGEST_NAME)
@@ -62,13 +72,18 @@ class NewPolicy(Given):
     loan_limit = _number()
     renewal_limit = _number()
     renewable_days = _number(policies.LONGEST_LOAN)
-    hold_limit = _number()
+    hold_limit = _number(none=True)
+    hold_days = _number(policies.LONGEST_LOAN, least=1)
     pickup_days = _number(policies.LONGEST_LOAN)
     overdue_limit = _number()
     fee_per_day = _number()
     fee_grace_days = _number(policies.LONGEST_LOAN)
     fee_maximum = _number()
     fee_limit = _number()
+    due_soon_days = _number(policies.LONGEST_LOAN)
+    history_days = _number(policies.LONGEST_LOAN)
+    restricted = serializers.BooleanField(required=False)
+    open_ended = serializers.BooleanField(required=False)
 
 
 class PolicyQuestion(Given):

@@ -267,3 +267,15 @@ def test_two_policies_for_the_same_cannot_exist(db, now):
 
     with pytest.raises(IntegrityError, match="one_per_match"), transaction.atomic():
         advance(replace(first, policy_id=SOME_ID))
+
+
+def test_the_bounds_of_a_policys_numbers_are_no_days_and_no_limit(db, now):
+    for wrong in ({"hold_days": 0}, {"loan_limit": None}, {"restricted": 2}):
+        with pytest.raises(InvalidPolicy):
+            policies.set_policy(name="wrong", now=now, **wrong)
+    policies.set_policy(name="right", now=now, hold_days=1, hold_limit=None)
+
+    applies = policies.for_loan(None, "reader", "book")
+
+    assert (applies.hold_days, applies.hold_limit) == (1, None)
+    assert (applies.restricted, applies.open_ended) == (False, False)
