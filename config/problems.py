@@ -22,9 +22,15 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from library.refusals import Refusal
 from outbox.channels.webhooks.refusals import InvalidEndpoint
-from outbox.errors import CannotUnseal, CommandReused, StaleStream, UnencodableEvent
+from outbox.errors import (
+    CannotUnseal,
+    CommandReused,
+    StaleStream,
+    Unanswerable,
+    UnencodableEvent,
+)
 from outbox.signatures import Refused
-from projections.errors import NotYetVisible, Unanswerable
+from projections.errors import NotYetVisible
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from config.health import Alive, Ready
 from config.home import Home
 from config.metrics import Metrics
+from config.then import Holds, OneBook
 from library.accounts import views as fees
 from library.catalog import branch_views as branches
 from library.catalog import views as catalog
@@ -20,6 +21,7 @@ from library.policies import views as policies
 from outbox import delivery_views as deliveries
 from outbox import inbound_views as inbound
 from outbox import views as outbox
+from projections import account_views as accounts
 from projections import views as questions
 from projections.search_views import SearchBooks
 
@@ -36,7 +38,7 @@ api = [
     path("tokens/", tokens.TokenList.as_view()),
     path("books/", catalog.Books.as_view()),
     path("books/search/", SearchBooks.as_view()),
-    path("books/<uuid:book_id>/", catalog.OneBook.as_view()),
+    path("books/<uuid:book_id>/", OneBook.as_view()),
     path("books/<uuid:book_id>/availability/", questions.BookAvailability.as_view()),
     path("branches/", branches.Branches.as_view()),
     path("branches/<uuid:branch_id>/", branches.OneBranch.as_view()),
@@ -48,7 +50,9 @@ api = [
     path("members/me/", members.Me.as_view()),
     path("members/letter-kinds/", members.LetterKinds.as_view()),
     path("members/me/shelf/", questions.MyShelf.as_view()),
+    path("members/me/account/", accounts.MyAccount.as_view()),
     path("members/<uuid:member_id>/", members.OneMember.as_view()),
+    path("members/<uuid:member_id>/account/", accounts.OneAccount.as_view()),
     path("loans/", lending.Loans.as_view()),
     path("loans/overdue/", questions.OverdueLoans.as_view()),
     path("loans/<uuid:loan_id>/", lending.OneLoan.as_view()),
@@ -56,7 +60,7 @@ api = [
     path("loans/<uuid:loan_id>/return/", lending.ReturnLoan.as_view()),
     path("fees/", fees.Fees.as_view()),
     path("fees/<uuid:fee_id>/settle/", fees.SettleFee.as_view()),
-    path("holds/", holds.Holds.as_view()),
+    path("holds/", Holds.as_view()),
     path("holds/<uuid:hold_id>/", holds.OneHold.as_view()),
     path("holds/<uuid:hold_id>/cancel/", holds.CancelHold.as_view()),
     path("webhook-endpoints/", outbox.Endpoints.as_view()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class OutboxError(Exception):
     """Base of everything the outbox raises on purpose."""
@@ -45,6 +47,25 @@ class StaleStream(OutboxError):
             f"is at {version}. Read it again, and decide anew."
         )
         self.facts = {"stream": stream, "expected": expected, "version": version}
+
+
+class Unanswerable(OutboxError):
+    """Base of questions about the past that are refused, each with its code."""
+
+    code: ClassVar[str]
+
+
+class AsOfTooWide(Unanswerable):
+    """The whole log would have to be folded for an answer, or nobody can say."""
+
+    code = "as_of_too_wide"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This cannot be shown as of an earlier moment: only one thing can, or what "
+            "one member has. Ask for a book, the holds of a book, a shelf, an account, "
+            "or a row of a table; or leave `as_of` out."
+        )
 
 
 class CommandReused(OutboxError):

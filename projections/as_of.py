@@ -8,7 +8,7 @@ whole log for all; so what is wider is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,13 +16,15 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Max
+from django.utils import timezone
 
 from outbox import log
 from outbox.apply import Rows, fold_all
+from outbox.errors import AsOfTooWide
 from outbox.folds import Fold, Key, Row
 from outbox.log import Recorded
 from outbox.models import Position
-from projections.errors import AsOfTooWide, NotYetSo
+from projections.errors import NotYetSo
 from projections.reading import last_position
 
 
@@ -57,9 +59,17 @@ def place(as_of: datetime | int, *, now: datetime) -> int:
     return position_at(as_of)
 
 
-def rows(fold: Fold, *, about: Sequence[UUID], upto: int) -> list[Any]:
+def asked(wanted: Mapping[str, Any]) -> int | None:
+    """Return the position up to which a query asks; None: for what is so now."""
+    moment = wanted.get("as_of")
+    return None if moment is None else place(moment, now=timezone.now())
+
+
+def rows(fold: Fold, *, about: Sequence[UUID], upto: int | None) -> list[Any]:
     """
     Return what concerned some ids, as it stood at a position, as unsaved models.
+
+    None: as it stands now, with what waits for a position.
 
     Only for ids that every event of the rows is about, as a loan's are about its
     member: of other rows a part would be missing.

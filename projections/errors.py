@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
+
+from outbox.errors import Unanswerable
 
 
 class UnknownProjection(Exception):
@@ -13,24 +15,6 @@ class UnknownProjection(Exception):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(
             f"There is no projection {name!r}. Choose from: {', '.join(known)}."
-        )
-
-
-class Unanswerable(Exception):
-    """Base of questions about the past that are refused, each with its code."""
-
-    code: ClassVar[str]
-
-
-class AsOfTooWide(Unanswerable):
-    """The whole log would have to be folded for an answer."""
-
-    code = "as_of_too_wide"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Only one thing, or what one member has, can be shown as of an earlier "
-            "moment. Ask for one."
         )
 
 

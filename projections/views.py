@@ -7,7 +7,7 @@ see it sends the Consistency-Token of the borrowing along (`waiting.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,6 @@ from rest_framework.response import Response
 from outbox.api import given
 from outbox.api.views import ApiView, ListView, user_id
 from projections import as_of, registry
-from projections.errors import AsOfTooWide
 from projections.models import Availability, DueLoan, Shelf
 from projections.questions import past, people
 from projections.questions.availability import availability
@@ -41,6 +40,7 @@ class MyShelf(Question, ListView):
     """What the member who asks has at home, or had."""
 
     reads = ("shelves", "availability")
+    looks_back = True
 
     @extend_schema(
         operation_id="my_shelf",
@@ -52,9 +52,9 @@ class MyShelf(Question, ListView):
         """List what you have at home, or with `returned` what you brought back."""
         wanted = given.query(request, ShelfQuery)
         returned, member_id = wanted["returned"], user_id(request)
-        if (upto := _upto(wanted)) is not None:
+        if (upto := as_of.asked(wanted)) is not None:
             rows = past.shelf(member_id, returned=returned, upto=upto)
-            return self.page(rows, OnShelf, partial(_with_titles, upto=upto))
+            return self.page(rows, OnShelf, partial(past.with_titles, upto=upto))
         mine = Shelf.objects.history if returned else Shelf.objects.at_home
         return self.page(mine(member_id), OnShelf, _with_titles)
 
@@ -66,18 +66,12 @@ class OverdueLoans(Question, ListView):
 
     @extend_schema(
         operation_id="list_overdue_loans",
-        parameters=[AsOf],
         responses=Overdue(many=True),
         tags=["loans"],
     )
     def get(self, request: Request) -> Response:
-        """
-        List overdue loans, the longest first: your own, or for librarians all.
-
-        All at once cannot be shown as of an earlier moment.
-        """
-        if given.query(request, AsOf):
-            raise AsOfTooWide
+        """List overdue loans, the longest first: your own, or for librarians all."""
+        given.query(request)
         rows = DueLoan.objects.overdue(timezone.now())
         if not request.user.is_staff:
             rows = rows.filter(member_id=user_id(request))
@@ -88,6 +82,7 @@ class BookAvailability(Question):
     """Whether a book can be borrowed now."""
 
     reads = ("availability",)
+    looks_back = True
 
     @extend_schema(
         operation_id="get_availability",
@@ -97,7 +92,7 @@ class BookAvailability(Question):
     )
     def get(self, request: Request, book_id: UUID) -> Response:
         """Show how many copies of a book there are, and how many are in."""
-        upto = _upto(given.query(request, AsOf))
+        upto = as_of.asked(given.query(request, AsOf))
         if upto is None:
             row = Availability.objects.live().filter(book_id=book_id).first()
         else:
@@ -111,6 +106,7 @@ class RowOfTable(ApiView):
     """Why a row of a folded table is as it is."""
 
     permission_classes = [IsAdminUser]
+    looks_back = True
 
     @extend_schema(
         operation_id="explain_row",
@@ -124,7 +120,7 @@ class RowOfTable(ApiView):
 
         What each event changed is in `before` and `after`.
         """
-        upto = _upto(given.query(request, AsOf))
+        upto = as_of.asked(given.query(request, AsOf))
         fold = registry.every_fold().get(table)
         if fold is None or not (events := list(as_of.changes(fold, key, upto=upto))):
             raise Http404
@@ -134,20 +130,9 @@ class RowOfTable(ApiView):
         return Response(RowHistory(shown).data)
 
 
-def _upto(wanted: Mapping[str, Any]) -> int | None:
-    """Return the position up to which is asked for; None: what is so now."""
-    moment = wanted.get("as_of")
-    return None if moment is None else as_of.place(moment, now=timezone.now())
-
-
-def _with_titles(rows: Iterable[Any], upto: int | None = None) -> list[Any]:
+def _with_titles(rows: Iterable[Any]) -> list[Any]:
     found = list(rows)
-    ids = {row.book_id for row in found}
-    if upto is None:
-        books = Availability.objects.in_bulk(ids)
-    else:
-        rows = as_of.rows(availability, about=list(ids), upto=upto)
-        books = {row.book_id: row for row in rows}
+    books = Availability.objects.in_bulk({row.book_id for row in found})
     for row in found:
         # A read model that is being rebuilt may not have the book yet.
         row.title = books[row.book_id].title if row.book_id in books else ""

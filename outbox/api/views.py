@@ -14,6 +14,9 @@ from rest_framework.views import APIView
 
 from outbox.api.cursors import Cursors
 from outbox.api.pages import Pages
+from outbox.errors import AsOfTooWide
+
+AS_OF = "as_of"
 
 
 class ApiView(APIView):
@@ -21,16 +24,20 @@ class ApiView(APIView):
     Base of the views.
 
     `records_events` tells the schema that writes answer with a Consistency-Token,
-    `takes_keys` that a POST takes an Idempotency-Key.
+    `takes_keys` that a POST takes an Idempotency-Key. Only one that `looks_back`
+    answers `as_of`; with the others it is refused, not ignored.
     """
 
     records_events: ClassVar[bool] = False
     takes_keys: ClassVar[bool] = True
+    looks_back: ClassVar[bool] = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let in who may, and read the body while its bytes can still be hashed."""
         super().initial(request, *args, **kwargs)
         request.body  # noqa: B018 - raises for a body over the limit
+        if AS_OF in request.query_params and not self.looks_back:
+            raise AsOfTooWide
 
 
 class ListView(ApiView):

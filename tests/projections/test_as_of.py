@@ -13,9 +13,10 @@ from django.db import models
 from library.catalog import books
 from library.lending import loans
 from outbox import sequencer
+from outbox.errors import AsOfTooWide
 from outbox.models import Position
 from projections import as_of, feed, reading, registry
-from projections.errors import AsOfTooWide, NotYetSo
+from projections.errors import NotYetSo
 from projections.models import Shelf
 from projections.questions import past
 from projections.questions.availability import availability

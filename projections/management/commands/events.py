@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
+from outbox.errors import Unanswerable
 from projections import as_of, registry
 from projections.as_of import Change
-from projections.errors import Unanswerable, UnknownProjection
+from projections.errors import UnknownProjection
 
 
 class Command(BaseCommand):
