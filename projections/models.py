@@ -103,18 +103,23 @@ class AvailabilityQuerySet(FoldedQuerySet["Availability"]):
     def on_shelf(self) -> AvailabilityQuerySet:
         """Return the books of which a copy can be borrowed now."""
         return self.live().filter(
-            copies__gt=models.F("on_loan") + models.F("set_aside")
+            copies__gt=models.F("on_loan") + models.F("set_aside") + models.F("marked")
         )
 
 
 class Availability(FoldedModel):
-    """How many copies of a book there are, and how many are out or set aside."""
+    """
+    How many copies of a book there are, and how many are out or set aside.
+
+    `marked` ones are missing, damaged or lost.
+    """
 
     book_id = models.UUIDField(primary_key=True)
     title = models.TextField()
     copies = models.PositiveIntegerField(default=0)
     on_loan = models.PositiveIntegerField(default=0)
     set_aside = models.PositiveIntegerField(default=0)
+    marked = models.PositiveIntegerField(default=0)
     withdrawn_at = models.DateTimeField(null=True)
 
     objects: ClassVar[AvailabilityQuerySet] = AvailabilityQuerySet.as_manager()  # type: ignore[assignment]
@@ -123,11 +128,13 @@ class Availability(FoldedModel):
         db_table = "availability"
         verbose_name_plural = "availability"
         constraints = [
-            # More copies out or set aside than there are: an event was missed or
-            # came twice.
+            # More copies out, set aside or marked than there are: an event was
+            # missed or came twice.
             models.CheckConstraint(
                 condition=models.Q(
-                    copies__gte=models.F("on_loan") + models.F("set_aside")
+                    copies__gte=models.F("on_loan")
+                    + models.F("set_aside")
+                    + models.F("marked")
                 ),
                 name="availability_on_loan_within_copies",
             ),
@@ -139,7 +146,7 @@ class Availability(FoldedModel):
     @property
     def available(self) -> int:
         """How many copies can be borrowed now."""
-        return int(self.copies - self.on_loan - self.set_aside)
+        return int(self.copies - self.on_loan - self.set_aside - self.marked)
 
 
 class ShelfQuerySet(FoldedQuerySet["Shelf"]):

@@ -78,6 +78,7 @@ class AvailabilityShown(serializers.Serializer[object]):
     copies = serializers.IntegerField()
     on_loan = serializers.IntegerField()
     set_aside = serializers.IntegerField()
+    marked = serializers.IntegerField(help_text="Missing, damaged or lost ones.")
     available = serializers.IntegerField()
 
 

@@ -49,6 +49,8 @@ OTHERS = (
     "book.updated",
     "book.deleted",
     "copy.added",
+    "copy.moved",
+    "copy.marked",
     "copy.removed",
     "user.registered",
     "user.updated",

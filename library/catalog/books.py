@@ -158,7 +158,13 @@ def withdraw_book(*, book_id: UUID, now: datetime) -> BookDeleted:
 
     deleted = BookDeleted(book_id=book.id, withdrawn_at=now)
     removed = [
-        CopyRemoved(copy_id=copy.id, book_id=book.id, removed_at=now) for copy in copies
+        CopyRemoved(
+            copy_id=copy.id,
+            book_id=book.id,
+            removed_at=now,
+            condition=copy.condition,
+        )
+        for copy in copies
     ]
     advance(*removed, deleted)
     return deleted

@@ -1,4 +1,4 @@
-"""Add and remove copies."""
+"""Add, move and remove copies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from library import guards
 from library.advance import advance
 from library.catalog import rules
-from library.catalog.events import CopyAdded, CopyRemoved
+from library.catalog.events import CopyAdded, CopyMoved, CopyRemoved
 from library.catalog.models import Book, Branch, Copy
 from library.catalog.refusals import BarcodeTaken, UnknownBranch
 from library.locks import lock_value
@@ -27,17 +27,17 @@ def add_copy(
     now: datetime,
     branch_id: UUID | None = None,
     kind: str = "book",
+    price: int | None = None,
 ) -> CopyAdded:
     """
     Put a copy of a book on the shelf, at home in a branch or in none.
 
-    Raises UnknownBook, UnknownBranch, InvalidBarcode, InvalidKind, and
-    BarcodeTaken.
+    `price` is in the smallest unit of money. Raises UnknownBook, UnknownBranch,
+    InvalidBarcode, InvalidKind, InvalidPrice, and BarcodeTaken.
     """
     gate.enter()
     book = Book.objects.lock(book_id)
-    if branch_id and not Branch.objects.filter(id=branch_id).exists():
-        raise UnknownBranch(branch_id)
+    _check_branch(branch_id)
     added = CopyAdded(
         copy_id=new_id(),
         book_id=book.id,
@@ -45,9 +45,36 @@ def add_copy(
         added_at=now,
         branch_id=branch_id,
         kind=rules.kind(kind),
+        price=rules.price(price),
     )
     advance(added)
     return added
+
+
+@transaction.atomic
+def move_copy(
+    *, copy_id: UUID, branch_id: UUID | None, now: datetime, kind: str | None = None
+) -> CopyMoved:
+    """
+    Let a copy be at home in another branch, or in none; with `kind`, change that too.
+
+    An open loan keeps its branch and due date. Raises UnknownCopy, UnknownBranch and
+    InvalidKind.
+    """
+    gate.enter()
+    copy = Copy.objects.lock(copy_id)
+    _check_branch(branch_id)
+    moved = CopyMoved(
+        copy_id=copy.id,
+        book_id=copy.book_id,
+        branch_before=copy.branch_id,
+        branch_id=branch_id,
+        kind_before=copy.kind,
+        kind=copy.kind if kind is None else rules.kind(kind),
+        moved_at=now,
+    )
+    advance(moved)
+    return moved
 
 
 @transaction.atomic
@@ -63,9 +90,19 @@ def remove_copy(*, copy_id: UUID, now: datetime) -> CopyRemoved:
     if blockers:
         raise StillInUse("copy", copy.id, blockers)
 
-    removed = CopyRemoved(copy_id=copy.id, book_id=copy.book_id, removed_at=now)
+    removed = CopyRemoved(
+        copy_id=copy.id,
+        book_id=copy.book_id,
+        removed_at=now,
+        condition=copy.condition,
+    )
     advance(removed)
     return removed
+
+
+def _check_branch(branch_id: UUID | None) -> None:
+    if branch_id and not Branch.objects.filter(id=branch_id).exists():
+        raise UnknownBranch(branch_id)
 
 
 def _free_barcode(given: str) -> str:

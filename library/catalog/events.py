@@ -18,6 +18,10 @@ EXAMPLES = {
     "source_key": "books.csv:17",
     "barcode": "KT-000123",
     "kind": "book",
+    "kind_before": "book",
+    "price": 45_000,
+    "before": "",
+    "condition": "missing",
     "name": "Chorsu",
     "time_zone": "Asia/Tashkent",
     "closed_weekdays": (6,),  # Sundays
@@ -97,6 +101,48 @@ class CopyAdded:
     added_at: datetime
     branch_id: UUID | None = None
     kind: str = "book"
+    price: int | None = None  # in the smallest unit of money there is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyMoved:
+    """A copy is at home elsewhere, or of another kind; both are said each time."""
+
+    type: ClassVar[str] = "copy.moved"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "copy:{copy_id}"
+    about: ClassVar[tuple[str, ...]] = ("copy_id", "book_id")
+    occurred: ClassVar[str] = "moved_at"
+
+    copy_id: UUID
+    book_id: UUID
+    branch_before: UUID | None
+    branch_id: UUID | None
+    kind_before: str
+    kind: str
+    moved_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyMarked:
+    """
+    A copy is `missing`, `damaged` or `lost` from now on, or (empty) found or whole.
+
+    `hold_id` is the hold for which it was set aside: its member waits again.
+    """
+
+    type: ClassVar[str] = "copy.marked"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "copy:{copy_id}"
+    about: ClassVar[tuple[str, ...]] = ("copy_id", "book_id")
+    occurred: ClassVar[str] = "marked_at"
+
+    copy_id: UUID
+    book_id: UUID
+    before: str
+    condition: str
+    marked_at: datetime
+    hold_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +158,7 @@ class CopyRemoved:
     copy_id: UUID
     book_id: UUID
     removed_at: datetime
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

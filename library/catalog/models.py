@@ -46,6 +46,10 @@ class CopyQuerySet(FoldedQuerySet["Copy"]):
         """Return the copies that are still in stock."""
         return self.filter(removed_at__isnull=True)
 
+    def sound(self) -> CopyQuerySet:
+        """Return the copies in stock that are neither missing nor damaged nor lost."""
+        return self.live().filter(condition="")
+
     def lock(self, copy_id: UUID) -> Copy:
         """Return a copy in stock, locked until the transaction ends."""
         held = self.live().select_for_update(no_key=True, of=("self",))
@@ -130,6 +134,8 @@ class Copy(FoldedModel):
     branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, null=True)
     kind = models.CharField(max_length=20)
     barcode = models.CharField(max_length=64)
+    price = models.PositiveBigIntegerField(null=True)
+    condition = models.CharField(max_length=10, default="")
     added_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
 

@@ -82,6 +82,32 @@ class InvalidKind(Invalid):
         )
 
 
+class InvalidPrice(Invalid):
+    """A price that nobody can pay."""
+
+    code = "invalid_price"
+
+    def __init__(self, given: int, most: int) -> None:
+        super().__init__(
+            f"A copy cannot cost {given}. Give a price from 0 to {most}, in the "
+            "smallest unit of money, or leave it out.",
+            price=given,
+        )
+
+
+class InvalidCondition(Invalid):
+    """A copy cannot be marked as this."""
+
+    code = "invalid_condition"
+
+    def __init__(self, given: str) -> None:
+        super().__init__(
+            "A copy is marked 'missing' or 'damaged', or as '' when it is found or "
+            "whole again. Say which; a loan is declared lost, not a copy.",
+            condition=given[:100],
+        )
+
+
 class InvalidBarcode(Invalid):
     """A barcode that is empty or too long."""
 
@@ -142,4 +168,18 @@ class BarcodeTaken(Refusal):
             f"A copy with the barcode {barcode} is in stock already. "
             "Print a new label.",
             barcode=barcode,
+        )
+
+
+class AlreadyMarked(Refusal):
+    """The copy is marked so already."""
+
+    code = "already_marked"
+
+    def __init__(self, copy_id: UUID, condition: str) -> None:
+        said = f"is marked {condition}" if condition else "bears no mark"
+        super().__init__(
+            f"Copy {copy_id} {said} already. There is nothing left to do.",
+            copy_id=copy_id,
+            condition=condition,
         )

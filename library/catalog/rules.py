@@ -12,9 +12,11 @@ from stdnum.exceptions import ValidationError
 
 from library.catalog.refusals import (
     InvalidBarcode,
+    InvalidCondition,
     InvalidDescription,
     InvalidIsbn,
     InvalidKind,
+    InvalidPrice,
 )
 
 LONGEST_TITLE = 2_000
@@ -24,6 +26,8 @@ LONGEST_BARCODE = 64
 LONGEST_ISBN = 32
 LONGEST_LANGUAGE = 16
 LONGEST_KIND = 20
+HIGHEST_PRICE = 1_000_000_000
+MARKS = ("", "missing", "damaged")  # `lost` comes from a loan alone
 SHORTEST_CUT_ISBN, ISBN10 = 7, 10
 YEARS = range(-3_000, 3_000)
 
@@ -150,6 +154,20 @@ def kind(given: str) -> str:
     """Return the code of a kind of copies, or refuse it."""
     if not re.fullmatch(rf"[a-z0-9-]{{1,{LONGEST_KIND}}}", given):
         raise InvalidKind(given)
+    return given
+
+
+def price(given: int | None) -> int | None:
+    """Return what a copy costs, if that is known, or refuse it."""
+    if given is not None and not 0 <= given <= HIGHEST_PRICE:
+        raise InvalidPrice(given, HIGHEST_PRICE)
+    return given
+
+
+def mark(given: str) -> str:
+    """Return what a copy can be marked as, or refuse it."""
+    if given not in MARKS:
+        raise InvalidCondition(given)
     return given
 
 

@@ -26,13 +26,19 @@ class BookShown(serializers.Serializer[object]):
 
 
 class CopyShown(serializers.Serializer[object]):
-    """A copy: the thing with a barcode."""
+    """
+    A copy: the thing with a barcode. `price` is in the smallest unit of money.
+
+    `condition` is missing, damaged or lost, and empty while nothing is wrong.
+    """
 
     id = serializers.UUIDField()
     book_id = serializers.UUIDField()
     branch_id = serializers.UUIDField(allow_null=True)
     kind = Text()
     barcode = Text()
+    price = serializers.IntegerField(allow_null=True)
+    condition = Text(allow_blank=True)
     added_at = serializers.DateTimeField()
     removed_at = serializers.DateTimeField(allow_null=True)
 
@@ -65,6 +71,9 @@ class NewCopy(Given):
     branch_id = serializers.UUIDField(required=False, allow_null=True)
     kind = serializers.RegexField(
         rf"^[a-z0-9-]{{1,{rules.LONGEST_KIND}}}$", required=False
+    )
+    price = serializers.IntegerField(
+        min_value=0, max_value=rules.HIGHEST_PRICE, required=False, allow_null=True
     )
 
 

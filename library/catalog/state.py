@@ -10,6 +10,8 @@ from library.catalog.events import (
     BookUpdated,
     BranchDescribed,
     CopyAdded,
+    CopyMarked,
+    CopyMoved,
     CopyRemoved,
 )
 from library.catalog.models import Book, Branch, Copy
@@ -79,8 +81,19 @@ def _(row: None, event: CopyAdded) -> Row:
         branch_id=event.branch_id,
         kind=event.kind,
         barcode=event.barcode,
+        price=event.price,
         added_at=event.added_at,
     )
+
+
+@copies.on(CopyMoved)
+def _(row: Row, event: CopyMoved) -> Row:
+    return replace(row, branch_id=event.branch_id, kind=event.kind)
+
+
+@copies.on(CopyMarked)
+def _(row: Row, event: CopyMarked) -> Row:
+    return replace(row, condition=event.condition)
 
 
 @copies.on(CopyRemoved)
@@ -89,7 +102,7 @@ def _(row: Row, event: CopyRemoved) -> Row:
 
 
 BOOKS = ("book.created", "book.updated", "book.deleted")
-COPIES = ("copy.added", "copy.removed")
+COPIES = ("copy.added", "copy.moved", "copy.marked", "copy.removed")
 OTHERS = (
     "fee.charged",
     "fee.settled",

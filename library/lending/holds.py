@@ -137,7 +137,7 @@ def _wish(member: Member, book: Book) -> rules.Wish:
         book_id=book.id,
         lendable=any(
             policies.for_loan(branch_id, member.category, kind).loan_days
-            for branch_id, kind in Copy.objects.live()
+            for branch_id, kind in Copy.objects.sound()
             .filter(book=book)
             .values_list("branch_id", "kind")
             .distinct()

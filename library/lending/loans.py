@@ -205,7 +205,9 @@ def _standing(copy: Copy) -> rules.CopyStanding:
     if loan is None:
         kept = Hold.objects.ready().filter(copy=copy.id)
         kept_for = kept.values_list("member", flat=True).first()
-        return rules.CopyStanding(copy_id=copy.id, kept_for=kept_for)
+        return rules.CopyStanding(
+            copy_id=copy.id, kept_for=kept_for, condition=copy.condition
+        )
     return rules.CopyStanding(
         copy_id=copy.id, borrower_id=loan.member_id, due_at=loan.due_at
     )

@@ -20,6 +20,8 @@ from library.policies.rules import Policy
 
 def next_for(copy: Copy, now: datetime) -> HoldReady | None:
     """Return that a free copy is ready for the first who waits and may have it."""
+    if copy.condition:
+        return None
     for hold in Hold.objects.waiting(copy.book_id).select_related("member"):
         policy = policies.for_loan(copy.branch_id, hold.member.category, copy.kind)
         if policy.loan_days:
@@ -49,8 +51,8 @@ def _pickup_until(copy: Copy, policy: Policy, now: datetime) -> datetime | None:
 
 
 def free_copies(book_id: UUID) -> list[Copy]:
-    """Return the copies of a book that are neither on loan nor set aside, locked."""
-    held = Copy.objects.live().select_for_update(no_key=True, of=("self",))
+    """Return the sound copies that are neither on loan nor set aside, locked."""
+    held = Copy.objects.sound().select_for_update(no_key=True, of=("self",))
     copies = list(held.select_related("branch").filter(book=book_id).order_by("id"))
     taken = set(Loan.objects.open().filter(book=book_id).values_list("copy", flat=True))
     taken |= set(

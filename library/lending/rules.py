@@ -15,6 +15,7 @@ from library.lending.refusals import (
     FeeLimit,
     HoldLimit,
     LoanLimit,
+    MarkedCopy,
     NotForLoan,
     NothingToHold,
     OnHoldForOther,
@@ -31,13 +32,15 @@ class CopyStanding:
     """
     Where a copy is: with whom and until when, or here (None).
 
-    `kept_for` is the member for whom it is set aside.
+    `kept_for` is the member for whom it is set aside, `condition` what is wrong
+    with it.
     """
 
     copy_id: UUID
     borrower_id: UUID | None = None
     due_at: datetime | None = None
     kept_for: UUID | None = None
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +155,8 @@ def _reasons(
 ) -> Iterator[Refusal]:
     if not policy.loan_days:
         yield NotForLoan(copy.copy_id, policy.name)
+    elif copy.condition:
+        yield MarkedCopy(copy.copy_id, copy.condition)
     if copy.due_at is not None:
         mine = copy.borrower_id == member.member_id
         on_loan = AlreadyOnLoanToMember if mine else CopyOnLoan

@@ -95,7 +95,7 @@ def _books_with_copies_to_hand_out(now: datetime) -> Iterable[UUID]:
     wanted = Hold.objects.open().filter(book=OuterRef("book"), copy__isnull=True)
     on_loan = Loan.objects.open().filter(copy=OuterRef("pk"))
     set_aside = Hold.objects.ready().filter(copy=OuterRef("pk"))
-    free = Copy.objects.live().filter(Exists(wanted), ~Exists(on_loan))
+    free = Copy.objects.sound().filter(Exists(wanted), ~Exists(on_loan))
     books = free.filter(~Exists(set_aside)).values_list("book", flat=True)
     return list(books.distinct().order_by("book"))
 

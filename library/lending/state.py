@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from library.catalog.events import CopyMarked
 from library.lending.events import (
     CopyBorrowed,
     CopyOverdue,
@@ -89,6 +90,11 @@ def _(row: Row, event: CopyBorrowed, key: UUID) -> Row:
     return _closed(row, event.borrowed_at, "fulfilled")
 
 
+@holds.on(CopyMarked, keys=lambda event: [event.hold_id] if event.hold_id else [])
+def _(row: Row, event: CopyMarked, key: UUID) -> Row:
+    return replace(row, copy_id=None, ready_at=None, pickup_until=None)
+
+
 def _closed(row: Row, at: datetime, outcome: str) -> Row:
     return replace(row, closed_at=at, outcome=outcome)
 
@@ -106,11 +112,12 @@ OTHERS = (
     "book.updated",
     "book.deleted",
     "copy.added",
+    "copy.moved",
     "copy.removed",
     "user.registered",
     "user.updated",
     "user.erased",
 )
-loans.ignore("policy.set", *FEES, *HOLDS, *OTHERS)
+loans.ignore("copy.marked", "policy.set", *FEES, *HOLDS, *OTHERS)
 holds.ignore(*FEES, "book.overdue")
 holds.ignore("policy.set", "book.renewed", "book.returned", *OTHERS)

@@ -56,6 +56,8 @@ OTHERS = (
     "policy.set",
     "titles.announced",
     "copy.added",
+    "copy.moved",
+    "copy.marked",
     "copy.removed",
     "book.borrowed",
     "book.returned",

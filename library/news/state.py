@@ -31,6 +31,8 @@ OTHERS = (
     "book.deleted",
     "branch.described",
     "copy.added",
+    "copy.moved",
+    "copy.marked",
     "copy.removed",
     "user.registered",
     "user.updated",

@@ -9,6 +9,7 @@ from library.catalog.events import (
     BookDeleted,
     BookUpdated,
     CopyAdded,
+    CopyMarked,
     CopyRemoved,
 )
 from library.lending.events import (
@@ -46,7 +47,15 @@ def _(row: Row, event: CopyAdded) -> Row:
 
 @availability.on(CopyRemoved)
 def _(row: Row, event: CopyRemoved) -> Row:
-    return replace(row, copies=row.copies - 1)
+    marked = 1 if event.condition else 0
+    return replace(row, copies=row.copies - 1, marked=row.marked - marked)
+
+
+@availability.on(CopyMarked)
+def _(row: Row, event: CopyMarked) -> Row:
+    marked = bool(event.condition) - bool(event.before)
+    kept = 1 if event.hold_id else 0
+    return replace(row, marked=row.marked + marked, set_aside=row.set_aside - kept)
 
 
 @availability.on(CopyBorrowed)
@@ -62,6 +71,7 @@ def _(row: Row, event: CopyReturned) -> Row:
 
 availability.ignore("fee.charged", "fee.settled")
 availability.ignore("user.erased")
+availability.ignore("copy.moved")
 availability.ignore("book.overdue")
 availability.ignore("user.registered", "user.updated")
 

@@ -53,6 +53,8 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
                 ('kind', models.CharField(max_length=20)),
                 ('barcode', models.CharField(max_length=64)),
+                ('price', models.PositiveBigIntegerField(null=True)),
+                ('condition', models.CharField(default='', max_length=10)),
                 ('added_at', models.DateTimeField()),
                 ('removed_at', models.DateTimeField(null=True)),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='copies', to='catalog.book')),
