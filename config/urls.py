@@ -15,6 +15,7 @@ from library.catalog import branch_views as branches
 from library.catalog import views as catalog
 from library.lending import hold_views as holds
 from library.lending import views as lending
+from library.members import membership_views as membership
 from library.members import pages, tokens
 from library.members import views as members
 from library.policies import views as policies
@@ -53,6 +54,10 @@ api = [
     path("members/me/account/", accounts.MyAccount.as_view()),
     path("members/<uuid:member_id>/", members.OneMember.as_view()),
     path("members/<uuid:member_id>/account/", accounts.OneAccount.as_view()),
+    path("members/<uuid:member_id>/block/", membership.BlockMember.as_view()),
+    path("members/<uuid:member_id>/unblock/", membership.UnblockMember.as_view()),
+    path("members/<uuid:member_id>/extend/", membership.ExtendMembership.as_view()),
+    path("categories/", membership.Categories.as_view()),
     path("loans/", lending.Loans.as_view()),
     path("loans/overdue/", questions.OverdueLoans.as_view()),
     path("loans/<uuid:loan_id>/", lending.OneLoan.as_view()),

@@ -55,5 +55,9 @@ OTHERS = (
     "user.registered",
     "user.updated",
     "user.erased",
+    "user.blocked",
+    "user.unblocked",
+    "user.extended",
+    "category.described",
 )
 fees.ignore("policy.set", *LENDING, *OTHERS)

@@ -48,6 +48,11 @@ class Calendar:
                 return day + ahead * DAY
         raise BranchNeverOpens(day)
 
+    def last_open_day(self, first: date, last: date) -> date | None:
+        """Return the last day from `first` to `last` that is open; None for none."""
+        days = (last - ago * DAY for ago in range((last - first).days + 1))
+        return next(filter(self.is_open, days), None)
+
     def end_of(self, day: date) -> datetime:
         """Return the last second of a day at the branch, in UTC."""
         next_day = datetime.combine(day + DAY, time.min, ZoneInfo(self.time_zone))

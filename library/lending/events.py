@@ -28,6 +28,7 @@ class CopyBorrowed:
     again: a later change of policy must not rewrite history. `hold_id` is the hold
     that ends with it, `hold_copy_id` the copy that was set aside for that hold.
     `category` is the member's at that time, `kind` the copy's: what is counted.
+    `shortened`: it is due before its time, since the membership ends.
     """
 
     type: ClassVar[str] = "book.borrowed"
@@ -51,11 +52,16 @@ class CopyBorrowed:
     hold_copy_id: UUID | None = None
     category: str = ""
     kind: str = ""
+    shortened: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRenewed:
-    """A loan goes on; `renewals` says how often it did, this time included."""
+    """
+    A loan goes on; `renewals` says how often it did, this time included.
+
+    `shortened`: it is due before its time, since the membership ends.
+    """
 
     type: ClassVar[str] = "book.renewed"
     schema_version: ClassVar[int] = 1
@@ -75,6 +81,7 @@ class CopyRenewed:
     branch_id: UUID | None
     policy: str
     policy_version: int
+    shortened: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

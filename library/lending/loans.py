@@ -33,8 +33,8 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
     member waits for the book, the hold ends here, under the lock of the book.
 
     Raises UnknownMember, UnknownCopy, BranchNeverOpens, and, with all reasons
-    that apply, NotForLoan, CopyOnLoan, AlreadyOnLoanToMember, OnHoldForOther,
-    LoanLimit, OverdueLimit or FeeLimit.
+    that apply, MemberExpired, MemberBlocked, NotForLoan, CopyOnLoan,
+    AlreadyOnLoanToMember, OnHoldForOther, LoanLimit, OverdueLimit or FeeLimit.
     """
     gate.enter()
     member = Member.objects.lock(member_id)
@@ -44,12 +44,14 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
     policy = policies.for_loan(copy.branch_id, member.category, copy.kind)
     count, late = Loan.objects.filter(member=member).counted(copy.branch_id, now)
     standing = rules.MemberStanding(
-        member_id=member.id,
+        membership=member.membership,
         open_loans=count,
         overdue=late,
         balance=Fee.objects.filter(member=member).balance() if policy.fee_limit else 0,
     )
-    rules.check_may_borrow(policy, standing, _standing(copy))
+    today = copy.calendar.day_of(now)
+    rules.check_may_borrow(policy, standing, _standing(copy), today)
+    due = rules.due_date(policy, copy.calendar, now, member.expires_on)
 
     borrowed = CopyBorrowed(
         loan_id=new_id(),
@@ -57,7 +59,7 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
         book_id=copy.book_id,
         member_id=member.id,
         borrowed_at=now,
-        due_at=rules.due_date(policy, copy.calendar, now),
+        due_at=due.at,
         loan_days=policy.loan_days,
         loan_limit=policy.loan_limit,
         branch_id=copy.branch_id,
@@ -67,6 +69,7 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
         hold_copy_id=hold.copy_id if hold else None,
         category=member.category,
         kind=copy.kind,
+        shortened=due.shortened,
     )
     advance(borrowed)
     if hold and hold.copy_id != copy.id:
@@ -79,20 +82,24 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
     """
     Let a loan go on: from its due date, or from now where it is late.
 
-    Locks the book, then the copy. Raises UnknownLoan,
-    AlreadyReturned, BranchNeverOpens, and, with all reasons that apply,
-    NotForLoan, OnHoldForOther, RenewalsUsed or TooSoon.
+    Locks the member, so that nobody is blocked meanwhile, the book, then the copy.
+    Raises UnknownLoan, AlreadyReturned, BranchNeverOpens, and, with all reasons that
+    apply, MemberExpired, MemberBlocked, NotForLoan, OnHoldForOther, RenewalsUsed,
+    TooSoon or NoGain.
     """
     gate.enter()
+    member = _borrower(loan_id)
     loan = open_and_held(loan_id)
-    policy = policies.for_loan(loan.branch_id, loan.member.category, loan.copy.kind)
+    policy = policies.for_loan(loan.branch_id, member.category, loan.copy.kind)
     standing = rules.LoanStanding(
+        membership=member.membership,
         copy_id=loan.copy_id,
         due_at=loan.due_at,
         renewals=loan.renewals,
         wanted_by_others=queue.wanted_by_others(loan.book_id),
     )
     rules.check_may_renew(policy, loan.calendar, standing, now)
+    due = rules.renewed_due_date(policy, loan.calendar, standing, now)
 
     renewed = CopyRenewed(
         loan_id=loan.id,
@@ -101,12 +108,13 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
         member_id=loan.member_id,
         renewed_at=now,
         due_before=loan.due_at,
-        due_at=rules.renewed_due_date(policy, loan.calendar, standing, now),
+        due_at=due.at,
         renewals=loan.renewals + 1,
         renewal_limit=policy.renewal_limit,
         branch_id=loan.branch_id,
         policy=policy.name,
         policy_version=policy.version,
+        shortened=due.shortened,
     )
     advance(*_with_fee(renewed, loan, now))
     return renewed
@@ -148,6 +156,16 @@ def return_copy(
     advance(*_with_fee(returned, loan, now))
     holds.hand_on(copy.id, now)
     return returned
+
+
+def _borrower(loan_id: UUID) -> Member:
+    """Return the member of an open loan, locked."""
+    known = Loan.objects.filter(id=loan_id).values("member", "returned_at").first()
+    if known is None:
+        raise UnknownLoan(loan_id)
+    if known["returned_at"] is not None:
+        raise AlreadyReturned(loan_id)
+    return Member.objects.lock(known["member"])
 
 
 def open_and_held(loan_id: UUID) -> Loan:

@@ -71,6 +71,7 @@ class Loan(FoldedModel):
     borrowed_at = models.DateTimeField()
     due_at = models.DateTimeField()
     renewals = models.PositiveIntegerField(default=0)
+    shortened = models.BooleanField(default=False)
     overdue_at = models.DateTimeField(null=True)
     returned_at = models.DateTimeField(null=True)
 

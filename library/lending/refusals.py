@@ -116,6 +116,20 @@ class TooSoon(Refusal):
         )
 
 
+class NoGain(Refusal):
+    """The loan lasts as long as the membership does already."""
+
+    code = "no_gain"
+
+    def __init__(self, copy_id: UUID, expires_on: date) -> None:
+        super().__init__(
+            f"A renewal would not move the due date of copy {copy_id}: the membership "
+            f"ends on {expires_on:%d %B %Y}. Extend it at the desk first.",
+            copy_id=copy_id,
+            expires_on=expires_on,
+        )
+
+
 class OnHoldForOther(Refusal):
     """Somebody else waits for the copy."""
 

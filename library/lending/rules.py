@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from library.catalog.calendars import Calendar
@@ -16,6 +17,7 @@ from library.lending.refusals import (
     HoldLimit,
     LoanLimit,
     MarkedCopy,
+    NoGain,
     NotForLoan,
     NothingToHold,
     OnHoldForOther,
@@ -23,6 +25,7 @@ from library.lending.refusals import (
     RenewalsUsed,
     TooSoon,
 )
+from library.members.rules import Membership
 from library.policies.rules import Policy
 from library.refusals import Refusal, refuse_for
 
@@ -43,6 +46,13 @@ class CopyStanding:
     condition: str = ""
 
 
+class Due(NamedTuple):
+    """When a loan ends, and whether that is because the membership does."""
+
+    at: datetime
+    shortened: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoanStanding:
     """
@@ -51,6 +61,7 @@ class LoanStanding:
     `wanted_by_others` says how many wait for whom no other copy is free.
     """
 
+    membership: Membership
     copy_id: UUID
     due_at: datetime
     renewals: int
@@ -77,27 +88,34 @@ class Wish:
 class MemberStanding:
     """What a member has on loan, what of it is overdue at the branch, what is owed."""
 
-    member_id: UUID
+    membership: Membership
     open_loans: int
     overdue: int
     balance: int = 0
 
 
 def check_may_borrow(
-    policy: Policy, member: MemberStanding, copy: CopyStanding
+    policy: Policy, member: MemberStanding, copy: CopyStanding, today: date
 ) -> None:
     """Refuse with every reason that applies; pass where none does."""
-    refuse_for(_reasons(policy, member, copy))
+    refuse_for(_reasons(policy, member, copy, today))
 
 
-def due_date(policy: Policy, calendar: Calendar, now: datetime) -> datetime:
+def due_date(
+    policy: Policy, calendar: Calendar, now: datetime, ends_on: date | None = None
+) -> Due:
     """
     Return when a loan that starts now ends: with an open day at the branch.
 
-    Raises BranchNeverOpens.
+    With a last one before the membership ends, `ends_on`, where that comes sooner;
+    where the branch is closed until then, with that day. Raises BranchNeverOpens.
     """
-    last_day = calendar.day_of(now) + timedelta(days=policy.loan_days)
-    return calendar.end_of(calendar.open_day(last_day))
+    today = calendar.day_of(now)
+    day = calendar.open_day(today + timedelta(days=policy.loan_days))
+    if ends_on is None or day <= ends_on:
+        return Due(calendar.end_of(day), shortened=False)
+    last_day = calendar.last_open_day(today, ends_on) or min(today, ends_on)
+    return Due(calendar.end_of(last_day), shortened=True)
 
 
 def check_may_renew(
@@ -109,13 +127,14 @@ def check_may_renew(
 
 def renewed_due_date(
     policy: Policy, calendar: Calendar, loan: LoanStanding, now: datetime
-) -> datetime:
+) -> Due:
     """
     Return when a renewed loan ends: counted from its due date, or from now if late.
 
     Raises BranchNeverOpens.
     """
-    return due_date(policy, calendar, max(loan.due_at, now))
+    ends_on = loan.membership.expires_on
+    return due_date(policy, calendar, max(loan.due_at, now), ends_on)
 
 
 def check_may_hold(policy: Policy, wish: Wish) -> None:
@@ -137,6 +156,8 @@ def _against_hold(policy: Policy, wish: Wish) -> Iterator[Refusal]:
 def _against_renewal(
     policy: Policy, calendar: Calendar, loan: LoanStanding, now: datetime
 ) -> Iterator[Refusal]:
+    today = calendar.day_of(now)
+    yield from loan.membership.against(today)
     if not policy.loan_days:
         yield NotForLoan(loan.copy_id, policy.name)
     if loan.wanted_by_others:
@@ -146,22 +167,28 @@ def _against_renewal(
     if policy.renewable_days:
         ahead = timedelta(days=policy.renewable_days)
         soonest_on = calendar.day_of(loan.due_at) - ahead
-        if calendar.day_of(now) < soonest_on:
+        if today < soonest_on:
             yield TooSoon(soonest_on)
+    ends_on = loan.membership.expires_on
+    if policy.loan_days and ends_on is not None and today <= ends_on:
+        due = renewed_due_date(policy, calendar, loan, now)
+        if due.at <= loan.due_at:
+            yield NoGain(loan.copy_id, ends_on)
 
 
 def _reasons(
-    policy: Policy, member: MemberStanding, copy: CopyStanding
+    policy: Policy, member: MemberStanding, copy: CopyStanding, today: date
 ) -> Iterator[Refusal]:
+    yield from member.membership.against(today)
     if not policy.loan_days:
         yield NotForLoan(copy.copy_id, policy.name)
     elif copy.condition:
         yield MarkedCopy(copy.copy_id, copy.condition)
     if copy.due_at is not None:
-        mine = copy.borrower_id == member.member_id
+        mine = copy.borrower_id == member.membership.member_id
         on_loan = AlreadyOnLoanToMember if mine else CopyOnLoan
         yield on_loan(copy.copy_id, copy.due_at)
-    if copy.kept_for not in {None, member.member_id}:
+    if copy.kept_for not in {None, member.membership.member_id}:
         yield OnHoldForOther(copy.copy_id)
     if member.open_loans >= policy.loan_limit:
         yield LoanLimit(member.open_loans, policy.loan_limit)

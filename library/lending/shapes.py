@@ -18,6 +18,9 @@ class LoanShown(serializers.Serializer[object]):
     member_id = serializers.UUIDField()
     borrowed_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField()
+    shortened = serializers.BooleanField(
+        help_text="It is due before its time, since the membership ends."
+    )
     overdue_at = serializers.DateTimeField(allow_null=True)
     renewals = serializers.IntegerField()
     returned_at = serializers.DateTimeField(allow_null=True)

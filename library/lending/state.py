@@ -33,12 +33,19 @@ def _(row: None, event: CopyBorrowed) -> Row:
         borrowed_at=event.borrowed_at,
         branch_id=event.branch_id,
         due_at=event.due_at,
+        shortened=event.shortened,
     )
 
 
 @loans.on(CopyRenewed)
 def _(row: Row, event: CopyRenewed) -> Row:
-    return replace(row, due_at=event.due_at, renewals=event.renewals, overdue_at=None)
+    return replace(
+        row,
+        due_at=event.due_at,
+        shortened=event.shortened,
+        renewals=event.renewals,
+        overdue_at=None,
+    )
 
 
 @loans.on(CopyOverdue)
@@ -117,6 +124,10 @@ OTHERS = (
     "user.registered",
     "user.updated",
     "user.erased",
+    "user.blocked",
+    "user.unblocked",
+    "user.extended",
+    "category.described",
 )
 loans.ignore("copy.marked", "policy.set", *FEES, *HOLDS, *OTHERS)
 holds.ignore(*FEES, "book.overdue")

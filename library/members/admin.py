@@ -78,6 +78,6 @@ class Users(UserAdmin):  # type: ignore[type-arg]
 
 @admin.register(Member)
 class MemberWindow(Window):
-    list_display = ["id", "category", "language", "registered_at"]
+    list_display = ["id", "category", "blocked", "expires_on", "registered_at"]
     list_filter = ["category", "language"]
     ordering = ["-registered_at", "id"]

@@ -23,6 +23,7 @@ from django.utils import timezone
 from library.members import registration
 from library.members.events import UserRegistered
 from library.members.refusals import UnknownMember
+from library.members.rules import Membership
 from outbox import gate
 from outbox.folds import FoldedModel, FoldedQuerySet
 from outbox.ids import new_id
@@ -99,8 +100,35 @@ class User(AbstractUser):
         gate.enter()
         super().save(*args, **kwargs)
         return registration.register(
-            member_id=self.id, now=now, category=category, language=language
+            member_id=self.id,
+            now=now,
+            category=category,
+            language=language,
+            made=Category.objects.codes(),
         )
+
+
+class CategoryQuerySet(FoldedQuerySet["Category"]):
+    """Questions about the categories that the desk made."""
+
+    def codes(self) -> models.QuerySet[Any, str]:
+        """Return their codes; they are asked for only where one is needed."""
+        return self.values_list("code", flat=True)
+
+
+class Category(FoldedModel):
+    """A category of members that the desk made, beside those there always are."""
+
+    code = models.CharField(primary_key=True, max_length=20)
+    name = models.CharField(max_length=100)
+
+    objects: ClassVar[CategoryQuerySet] = CategoryQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.code
 
 
 class MemberQuerySet(FoldedQuerySet["Member"]):
@@ -123,6 +151,8 @@ class Member(FoldedModel):
     language = models.CharField(max_length=8)
     muted = ArrayField(models.CharField(max_length=40), default=list)
     at_once = ArrayField(models.CharField(max_length=40), default=list)
+    blocked = ArrayField(models.CharField(max_length=20), default=list)
+    expires_on = models.DateField(null=True)
     registered_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True)
 
@@ -134,3 +164,10 @@ class Member(FoldedModel):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def membership(self) -> Membership:
+        """Until when, and whether blocked."""
+        return Membership(
+            member_id=self.id, expires_on=self.expires_on, blocked=self.blocked
+        )

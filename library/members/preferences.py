@@ -11,7 +11,7 @@ from django.db import transaction
 from library.advance import advance
 from library.members import rules
 from library.members.events import UserUpdated
-from library.members.models import Member
+from library.members.models import Category, Member
 from outbox import gate
 from outbox.channels import letters
 
@@ -36,7 +36,7 @@ def change_preferences(
     updated = UserUpdated(
         member_id=member.id,
         updated_at=now,
-        category=rules.category(category or member.category),
+        category=rules.category(category or member.category, Category.objects.codes()),
         language=rules.language(language or member.language),
         muted=rules.muted(
             member.muted if muted is None else muted, letters.optional_kinds()

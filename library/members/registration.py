@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -15,18 +16,24 @@ from outbox import gate
 
 @transaction.atomic
 def register(
-    *, member_id: UUID, now: datetime, category: str = "reader", language: str = "en"
+    *,
+    member_id: UUID,
+    now: datetime,
+    category: str = "reader",
+    language: str = "en",
+    made: Collection[str] = (),
 ) -> UserRegistered:
     """
     Make a user a member. Called by `User.save` when it adds the user.
 
-    Raises InvalidMember for a category or language there is not.
+    `made` are the categories that the desk made. Raises InvalidMember for a category
+    or language there is not.
     """
     gate.enter()
     registered = UserRegistered(
         member_id=member_id,
         registered_at=now,
-        category=rules.category(category),
+        category=rules.category(category, made),
         language=rules.language(language),
     )
     advance(registered)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from library.members import rules
@@ -9,6 +11,13 @@ from outbox.api.given import Given
 
 Text = serializers.CharField
 KINDS = 100  # more letters than there are
+
+
+class Category(serializers.RegexField):
+    """A category of members: of everybody's, or one that the desk made."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(rf"^{rules.CATEGORY}\Z", **options)
 
 
 class Credentials(Given):
@@ -48,6 +57,12 @@ class MemberShown(serializers.Serializer[object]):
     card_barcode = Text(source="user.card_barcode", allow_null=True, default=None)
     is_librarian = serializers.BooleanField(source="user.is_staff", default=False)
     category = Text()
+    blocked = serializers.ListField(
+        child=Text(), help_text="Why nothing more is lent, in codes; empty: it is."
+    )
+    expires_on = serializers.DateField(
+        allow_null=True, help_text="The last day of the membership; null: no end."
+    )
     language = Text()
     muted = serializers.ListField(child=Text())
     at_once = serializers.ListField(child=Text())
@@ -76,7 +91,7 @@ class NewMember(Given):
     first_name = Text(max_length=150, allow_blank=True, default="")
     last_name = Text(max_length=150, allow_blank=True, default="")
     card_barcode = Text(max_length=64, allow_null=True, default=None)
-    category = serializers.ChoiceField(choices=rules.CATEGORIES, default="reader")
+    category = Category(default="reader")
     language = serializers.ChoiceField(choices=rules.LANGUAGES, default="en")
 
 
@@ -93,4 +108,36 @@ class Preferences(Given):
         required=False,
         help_text="Kinds of which each letter shall come by itself, not in a digest.",
     )
-    category = serializers.ChoiceField(choices=rules.CATEGORIES, required=False)
+    category = Category(required=False)
+
+
+class Block(Given):
+    """Why nothing more is lent to a member: a code, never words about a person."""
+
+    reason = serializers.ChoiceField(choices=rules.BLOCKS)
+
+
+class Unblock(Given):
+    """Which reason is no more; left out: all of them."""
+
+    reason = serializers.ChoiceField(choices=rules.BLOCKS, required=False)
+
+
+class Extension(Given):
+    """The last day of a membership; null: no end."""
+
+    until = serializers.DateField(allow_null=True)
+
+
+class CategoryShown(serializers.Serializer[object]):
+    """A category of members that the desk made."""
+
+    code = Text()
+    name = Text()
+
+
+class NewCategory(Given):
+    """A category to make, or another name for one."""
+
+    code = Category()
+    name = Text(max_length=rules.LONGEST_NAME)

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from library.members.events import UserErased, UserRegistered, UserUpdated
-from library.members.models import Member
+from library.members.events import (
+    CategoryDescribed,
+    UserBlocked,
+    UserErased,
+    UserExtended,
+    UserRegistered,
+    UserUnblocked,
+    UserUpdated,
+)
+from library.members.models import Category, Member
 from outbox.folds import Fold, Row
 
 members = Fold(Member, key="member_id")
@@ -34,7 +42,31 @@ def _(row: Row, event: UserUpdated) -> Row:
 
 @members.on(UserErased)
 def _(row: Row, event: UserErased) -> Row:
-    return replace(row, muted=[], erased_at=event.erased_at)
+    return replace(row, muted=[], blocked=[], erased_at=event.erased_at)
+
+
+@members.on(UserBlocked)
+def _(row: Row, event: UserBlocked) -> Row:
+    return replace(row, blocked=sorted({*row.blocked, event.reason}))
+
+
+@members.on(UserUnblocked)
+def _(row: Row, event: UserUnblocked) -> Row:
+    still = [each for each in row.blocked if each not in event.reasons]
+    return replace(row, blocked=still)
+
+
+@members.on(UserExtended)
+def _(row: Row, event: UserExtended) -> Row:
+    return replace(row, expires_on=event.expires_on)
+
+
+categories = Fold(Category, key="code")
+
+
+@categories.on(CategoryDescribed)
+def _(row: Row | None, event: CategoryDescribed) -> Row:
+    return categories.Row(code=event.code, name=event.name)
 
 
 OTHERS = (
@@ -62,4 +94,13 @@ OTHERS = (
     "book.borrowed",
     "book.returned",
 )
-members.ignore(*OTHERS)
+USERS = (
+    "user.registered",
+    "user.updated",
+    "user.erased",
+    "user.blocked",
+    "user.unblocked",
+    "user.extended",
+)
+members.ignore("category.described", *OTHERS)
+categories.ignore(*USERS, *OTHERS)

@@ -23,6 +23,7 @@ from library.catalog.models import Branch
 from library.catalog.refusals import UnknownBranch
 from library.locks import lock_value
 from library.members import rules as member_rules
+from library.members.models import Category
 from library.policies.events import PolicySet
 from library.policies.models import Policy as PolicyRow
 from library.policies.refusals import InvalidPolicy
@@ -110,7 +111,8 @@ def _match(branch_id: UUID | None, category: str, kind: str) -> dict[str, Any]:
         raise UnknownBranch(branch_id)
     return {
         "branch_id": branch_id,
-        "category": category and member_rules.category(category),
+        "category": category
+        and member_rules.category(category, Category.objects.codes()),
         "kind": kind and catalog_rules.kind(kind),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from library.catalog import rules as catalog_rules
-from library.members import rules as member_rules
+from library.members.shapes import Category
 from library.policies import policies
 from outbox.api.given import Given
 
@@ -64,9 +64,7 @@ class NewPolicy(Given):
 
     name = serializers.CharField(max_length=policies.LONGEST_NAME)
     branch_id = serializers.UUIDField(required=False, allow_null=True)
-    category = serializers.ChoiceField(
-        choices=member_rules.CATEGORIES, required=False, allow_blank=True
-    )
+    category = Category(required=False, allow_blank=True)
     kind = serializers.RegexField(KIND, required=False, allow_blank=True)
     loan_days = _number(policies.LONGEST_LOAN)
     loan_limit = _number()
@@ -90,9 +88,7 @@ class PolicyQuestion(Given):
     """A loan to be made: from which branch, to which category, of which kind."""
 
     branch = serializers.UUIDField(required=False)
-    category = serializers.ChoiceField(
-        choices=member_rules.CATEGORIES, default="reader"
-    )
+    category = Category(default="reader")
     kind = serializers.RegexField(KIND, default="book")
 
 

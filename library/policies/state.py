@@ -43,5 +43,9 @@ OTHERS = (
     "user.registered",
     "user.updated",
     "user.erased",
+    "user.blocked",
+    "user.unblocked",
+    "user.extended",
+    "category.described",
 )
 policies.ignore("fee.charged", "fee.settled", *LENDING, *OTHERS)

@@ -70,8 +70,14 @@ def _(row: Row, event: CopyReturned) -> Row:
 
 
 availability.ignore("fee.charged", "fee.settled")
-availability.ignore("user.erased")
 availability.ignore("copy.moved")
+availability.ignore(
+    "user.erased",
+    "user.blocked",
+    "user.unblocked",
+    "user.extended",
+    "category.described",
+)
 availability.ignore("book.overdue")
 availability.ignore("user.registered", "user.updated")
 

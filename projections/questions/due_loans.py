@@ -33,7 +33,13 @@ def _(row: Row, event: CopyReturned) -> None:
 
 
 due_loans.ignore("fee.charged", "fee.settled")
-due_loans.ignore("user.erased")
+due_loans.ignore(
+    "user.erased",
+    "user.blocked",
+    "user.unblocked",
+    "user.extended",
+    "category.described",
+)
 due_loans.ignore("book.overdue")
 due_loans.ignore("book.created", "book.updated", "book.deleted")
 due_loans.ignore("copy.moved", "copy.marked")

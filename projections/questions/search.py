@@ -49,7 +49,15 @@ for each in (search, vocabulary):
     each.ignore("copy.moved", "copy.marked")
     each.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
     each.ignore("book.borrowed", "book.renewed", "book.returned", "book.overdue")
-    each.ignore("user.erased", "fee.charged", "fee.settled")
+    each.ignore(
+        "user.erased",
+        "user.blocked",
+        "user.unblocked",
+        "user.extended",
+        "category.described",
+        "fee.charged",
+        "fee.settled",
+    )
     each.ignore("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
     each.ignore("branch.described", "policy.set", "titles.announced")
     each.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")

@@ -34,7 +34,13 @@ def _(row: Row, event: CopyReturned) -> Row:
 
 
 shelves.ignore("fee.charged", "fee.settled")
-shelves.ignore("user.erased")
+shelves.ignore(
+    "user.erased",
+    "user.blocked",
+    "user.unblocked",
+    "user.extended",
+    "category.described",
+)
 shelves.ignore("book.overdue")
 shelves.ignore("book.created", "book.updated", "book.deleted")
 shelves.ignore("copy.moved", "copy.marked")

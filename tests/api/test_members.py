@@ -301,3 +301,50 @@ def test_erasing_is_refused_with_what_stands_in_the_way(librarian, a_loan):
 
     facts = problem(answer, 409, "still_in_use")["facts"]
     assert facts["blockers"] == [str(loan.loan_id)]
+
+
+def test_a_librarian_blocks_extends_and_lifts(librarian, reader, a_copy):
+    path = f"/api/v1/members/{reader.member_id}/"
+
+    blocked = librarian.post(f"{path}block/", {"reason": "fees"})
+    refused = reader.post("/api/v1/loans/", {"copy_id": a_copy()})
+    lifted = librarian.post(f"{path}unblock/", {})
+    extended = librarian.post(f"{path}extend/", {"until": "2099-12-31"})
+
+    assert (blocked.status_code, blocked.json()["blocked"]) == (200, ["fees"])
+    problem(refused, 409, "member_blocked")
+    assert lifted.json()["blocked"] == []
+    assert extended.json()["expires_on"] == "2099-12-31"
+    assert reader.get("/api/v1/members/me/").json()["expires_on"] == "2099-12-31"
+
+
+def test_a_block_needs_a_reason_there_is(librarian, reader):
+    path = f"/api/v1/members/{reader.member_id}/block/"
+
+    assert librarian.post(path, {"reason": "He shouts."}).status_code == 400
+    librarian.post(path, {"reason": "conduct"})
+    problem(librarian.post(path, {"reason": "conduct"}), 409, "already_blocked")
+
+
+def test_a_block_of_what_somebody_changed_meanwhile_is_stale(librarian, reader):
+    path = f"/api/v1/members/{reader.member_id}/"
+    seen = librarian.get(path)["ETag"]
+    librarian.patch(path, {"language": "uz"})
+
+    answer = librarian.post(
+        f"{path}block/", {"reason": "fees"}, headers={"If-Match": seen}
+    )
+
+    problem(answer, 412, "stale_version")
+
+
+def test_a_librarian_makes_a_category_that_readers_may_see(librarian, reader):
+    made = librarian.post("/api/v1/categories/", {"code": "teacher", "name": "T"})
+    path = f"/api/v1/members/{reader.member_id}/"
+    changed = librarian.patch(path, {"category": "teacher"})
+    unknown = librarian.patch(path, {"category": "wizard"})
+
+    assert (made.status_code, made.json()) == (200, {"code": "teacher", "name": "T"})
+    assert reader.get("/api/v1/categories/").json()["results"] == [made.json()]
+    assert changed.json()["category"] == "teacher"
+    problem(unknown, 400, "invalid_member")

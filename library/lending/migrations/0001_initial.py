@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
                 ('borrowed_at', models.DateTimeField()),
                 ('due_at', models.DateTimeField()),
                 ('renewals', models.PositiveIntegerField(default=0)),
+                ('shortened', models.BooleanField(default=False)),
                 ('overdue_at', models.DateTimeField(null=True)),
                 ('returned_at', models.DateTimeField(null=True)),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='loans', to='catalog.book')),

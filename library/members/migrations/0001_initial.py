@@ -20,6 +20,16 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Category',
+            fields=[
+                ('code', models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=100)),
+            ],
+            options={
+                'verbose_name_plural': 'categories',
+            },
+        ),
+        migrations.CreateModel(
             name='Member',
             fields=[
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
@@ -27,6 +37,8 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(max_length=8)),
                 ('muted', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
                 ('at_once', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
+                ('blocked', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None)),
+                ('expires_on', models.DateField(null=True)),
                 ('registered_at', models.DateTimeField()),
                 ('erased_at', models.DateTimeField(null=True)),
             ],
