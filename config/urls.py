@@ -13,6 +13,7 @@ from config.then import Holds, OneBook
 from library.accounts import views as fees
 from library.catalog import branch_views as branches
 from library.catalog import views as catalog
+from library.lending import basket_views as baskets
 from library.lending import hold_views as holds
 from library.lending import views as lending
 from library.members import membership_views as membership
@@ -60,6 +61,8 @@ api = [
     path("categories/", membership.Categories.as_view()),
     path("loans/", lending.Loans.as_view()),
     path("loans/overdue/", questions.OverdueLoans.as_view()),
+    path("loans/basket/", baskets.Basket.as_view()),
+    path("loans/renew-all/", baskets.RenewAll.as_view()),
     path("loans/<uuid:loan_id>/", lending.OneLoan.as_view()),
     path("loans/<uuid:loan_id>/renew/", lending.RenewLoan.as_view()),
     path("loans/<uuid:loan_id>/return/", lending.ReturnLoan.as_view()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 from uuid import UUID
 
@@ -38,6 +39,11 @@ class BookQuerySet(FoldedQuerySet["Book"]):
             raise UnknownBook(book_id)
         return book
 
+    def lock_all(self, ids: Iterable[UUID]) -> list[Book]:
+        """Return those that are there, locked one after the other by their ids."""
+        held = self.filter(id__in=set(ids)).order_by("id")
+        return list(held.select_for_update(no_key=True))
+
 
 class CopyQuerySet(FoldedQuerySet["Copy"]):
     """Questions about copies."""
@@ -57,6 +63,11 @@ class CopyQuerySet(FoldedQuerySet["Copy"]):
         if copy is None:
             raise UnknownCopy(copy_id)
         return copy
+
+    def lock_all(self, ids: Iterable[UUID]) -> list[Copy]:
+        """Return those that are there, locked one after the other by their ids."""
+        held = self.filter(id__in=set(ids)).order_by("id")
+        return list(held.select_for_update(no_key=True))
 
 
 class Branch(FoldedModel):

@@ -142,9 +142,14 @@ def isbn13(given: str) -> str | None:
         raise InvalidIsbn(given) from None
 
 
+def scanned(given: str) -> str:
+    """Return what was read off a label as barcodes are kept, good or not."""
+    return given.strip().upper()
+
+
 def barcode(given: str) -> str:
     """Return a barcode in upper case without surrounding blanks."""
-    text = given.strip().upper()
+    text = scanned(given)
     if not text or len(text) > LONGEST_BARCODE or any(c.isspace() for c in text):
         raise InvalidBarcode(given)
     return text

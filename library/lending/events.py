@@ -29,12 +29,19 @@ class CopyBorrowed:
     that ends with it, `hold_copy_id` the copy that was set aside for that hold.
     `category` is the member's at that time, `kind` the copy's: what is counted.
     `shortened`: it is due before its time, since the membership ends.
+    Those lent in one basket share a `basket_id`.
     """
 
     type: ClassVar[str] = "book.borrowed"
     schema_version: ClassVar[int] = 1
     stream: ClassVar[str] = "copy:{copy_id}"
-    about: ClassVar[tuple[str, ...]] = ("loan_id", "copy_id", "book_id", "member_id")
+    about: ClassVar[tuple[str, ...]] = (
+        "loan_id",
+        "copy_id",
+        "book_id",
+        "member_id",
+        "basket_id",
+    )
     occurred: ClassVar[str] = "borrowed_at"
 
     loan_id: UUID
@@ -53,6 +60,7 @@ class CopyBorrowed:
     category: str = ""
     kind: str = ""
     shortened: bool = False
+    basket_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

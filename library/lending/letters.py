@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from library.catalog.calendars import ALWAYS_OPEN
@@ -17,6 +18,7 @@ from library.lending.events import (
     HoldReady,
 )
 from library.lending.models import Hold, Loan
+from outbox import log
 from outbox.channels.letters import Letter
 
 
@@ -36,6 +38,24 @@ def _lent(event: CopyBorrowed | CopyRenewed | CopyOverdue) -> dict[str, Any]:
         "title": _title(event.book_id),
         "due_on": _day_at(event.branch_id, event.due_at),
     }
+
+
+def _who_borrowed(event: CopyBorrowed) -> Sequence[UUID]:
+    """Return nobody where another loan of the basket brings the receipt of all."""
+    first = not event.basket_id or _basket(event.basket_id)[0].loan_id == event.loan_id
+    return [event.member_id] if first else []
+
+
+def _borrowed(event: CopyBorrowed) -> dict[str, Any]:
+    basket = _basket(event.basket_id) if event.basket_id else []
+    together = [_lent(each) for each in basket] if len(basket) > 1 else []
+    return {**_lent(event), "loans": together}
+
+
+def _basket(basket_id: UUID) -> list[CopyBorrowed]:
+    """Return what was lent in one basket, in its order."""
+    lent = log.concerning([basket_id], types=[CopyBorrowed.type])
+    return [cast("CopyBorrowed", each.event) for each in lent]
 
 
 def _returned(event: CopyReturned) -> dict[str, Any]:
@@ -63,9 +83,9 @@ loan_receipt = Letter(
     name="loan_receipt",
     event=CopyBorrowed,
     template="letters/loan_receipt",
-    recipients=_borrower,
-    context=_lent,
-    sample={"title": "Oʻtkan kunlar", "due_on": date(2026, 3, 30)},
+    recipients=_who_borrowed,
+    context=_borrowed,
+    sample={"title": "Oʻtkan kunlar", "due_on": date(2026, 3, 30), "loans": []},
     title={"en": "Receipts for what you borrow", "uz": "Olingan kitoblar tilxati"},
 )
 

@@ -24,9 +24,11 @@ from outbox.ids import new_id
 
 
 @transaction.atomic
-def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowed:
+def borrow_copy(
+    *, copy_id: UUID, member_id: UUID, now: datetime, basket_id: UUID | None = None
+) -> CopyBorrowed:
     """
-    Lend a copy to a member until its due date.
+    Lend a copy to a member until its due date, with others of a basket or alone.
 
     Locks the member, then the copy: two requests for one copy, or two by one
     member, wait for each other here instead of racing past the rules. Where the
@@ -70,6 +72,7 @@ def borrow_copy(*, copy_id: UUID, member_id: UUID, now: datetime) -> CopyBorrowe
         category=member.category,
         kind=copy.kind,
         shortened=due.shortened,
+        basket_id=basket_id,
     )
     advance(borrowed)
     if hold and hold.copy_id != copy.id:

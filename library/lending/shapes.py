@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
+from library.catalog import rules as catalog_rules
+from library.lending import baskets
 from outbox.api.given import Given
 
 
@@ -31,6 +35,69 @@ class NewLoan(Given):
 
     copy_id = serializers.UUIDField()
     member_id = serializers.UUIDField(required=False)
+
+
+class CopyInHand(Given):
+    """A copy, by its id or by its barcode."""
+
+    copy_id = serializers.UUIDField(required=False)
+    barcode = serializers.CharField(
+        required=False, max_length=catalog_rules.LONGEST_BARCODE
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse none and both."""
+        if len(attrs) != 1:
+            raise serializers.ValidationError(
+                "Give either the copy_id or the barcode.", code="one_of"
+            )
+        return attrs
+
+
+class NewBasket(Given):
+    """
+    Copies to borrow in one step: for yourself, or, by a librarian, for anybody.
+
+    With `all_or_nothing` none is lent where one cannot be.
+    """
+
+    copies = serializers.ListField(
+        child=CopyInHand(), min_length=1, max_length=baskets.LARGEST
+    )
+    member_id = serializers.UUIDField(required=False)
+    all_or_nothing = serializers.BooleanField(default=False)
+
+
+class Renewals(Given):
+    """Whose loans to renew: your own, or, by a librarian, anybody's."""
+
+    member_id = serializers.UUIDField(required=False)
+
+
+class ReasonShown(serializers.Serializer[object]):
+    """One of the reasons against something, and the facts it rests on."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    facts = serializers.DictField(child=serializers.JSONField())
+
+
+class AnswerShown(serializers.Serializer[object]):
+    """
+    What became of one copy: done, or every reason against it.
+
+    `loan` is as it stands; null for a copy that was not lent.
+    """
+
+    done = serializers.BooleanField()
+    loan = LoanShown(allow_null=True)
+    reasons = ReasonShown(many=True)
+
+
+class AnswersShown(serializers.Serializer[object]):
+    """What became of each, in the order in which they were given."""
+
+    results = AnswerShown(many=True)
 
 
 class HoldShown(serializers.Serializer[object]):

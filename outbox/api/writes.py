@@ -33,10 +33,15 @@ SHOWN_ONCE = "Shown once, in the first answer to this Idempotency-Key."
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a write made: its id, and a secret that is shown this once."""
+    """
+    What a write made: its id, and a secret that is shown this once.
+
+    `noted` is what a repeat could not read again: plain JSON, nothing personal.
+    """
 
     id: Any
     secret: str | None = field(default=None, repr=False)
+    noted: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Written:
     status: int
     event_id: UUID | None
     secret: str | None = field(default=None, repr=False)
+    noted: Any = None
     repeated: bool = False
 
     def response(self, data: Any = None) -> Response:
@@ -83,8 +89,9 @@ def write(
         with acting(actor=actor, expects=expects or {}) as cause:
             made = act()
         if command:
-            commands.note(command, cause, id=str(made.id), status=status)
-    return Written(str(made.id), status, _last(cause), made.secret)
+            more = {} if made.noted is None else {"noted": made.noted}
+            commands.note(command, cause, id=str(made.id), status=status, **more)
+    return Written(str(made.id), status, _last(cause), made.secret, made.noted)
 
 
 def _key(request: Request) -> str | None:
@@ -116,6 +123,7 @@ def _as_before(command: Command) -> Written:
         id=command.answer["id"],
         status=command.answer["status"],
         event_id=command.events[-1] if command.events else None,
+        noted=command.answer.get("noted"),
         repeated=True,
     )
 
