@@ -27,9 +27,9 @@ from benchmarks.figures import Row, round_by_round, row
 from benchmarks.peers.receivers import PeerBookCreated
 from benchmarks.sinks import Sink, sink
 from library.members.models import User
+from outbox.appending import public_message
 from outbox.channels.webhooks import endpoints, keys, signing
 from outbox.ids import new_id
-from outbox.log import public_message
 from outbox.models import Event
 
 MESSAGES = 2_000

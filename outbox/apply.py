@@ -3,30 +3,35 @@ Folding events into the rows of their tables, in the caller's transaction.
 
 Used live by the domain (rows locked, then folded) and by the feed of the read
 models. Rows are locked in the order of their keys, so that two operations on
-the same rows wait for each other instead of meeting in a deadlock.
+the same rows wait for each other instead of meeting in a deadlock. A row that its
+event makes is not looked for: were it there, inserting it would be refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
-from operator import or_
+from operator import attrgetter, or_
 from typing import Any
 
 from django.db import models
 
 from outbox.codec import DomainEvent
-from outbox.folds import Fold, Key, Row
+from outbox.copying import MANY, copy_in
+from outbox.folds import Fold, Key, Row, Step
 
 Rows = dict[Key, Row | None]
+Change = tuple[Key, Step, DomainEvent]
 
 
 def apply(folds: Iterable[Fold], events: Sequence[DomainEvent]) -> None:
     """Change every row the events touch, fold by fold."""
     for fold in folds:
-        keys = {key for event in events for key, _ in fold.changes(event)}
-        if keys:
-            _apply(fold, keys, events)
+        changes = [
+            (key, step, event) for event in events for key, step in fold.changes(event)
+        ]
+        if changes:
+            _apply(fold, changes)
 
 
 def every_key(key: Key) -> bool:
@@ -51,12 +56,15 @@ def fold_all(
                 rows[key] = step.apply(rows.get(key), event, key)
 
 
-def insert(fold: Fold, rows: Iterable[Row], *, batch_size: int = 1000) -> None:
+def insert(fold: Fold, rows: Iterable[Row]) -> None:
     """Insert folded rows as they are."""
     columns = fold.columns
+    rows = list(rows)
+    if len(rows) >= MANY:
+        copy_in(fold.model, fold.table_columns, map(attrgetter(*columns), rows))
+        return
     written(fold).bulk_create(
-        [fold.model(**{name: getattr(row, name) for name in columns}) for row in rows],
-        batch_size=batch_size,
+        [fold.model(**{name: getattr(row, name) for name in columns}) for row in rows]
     )
 
 
@@ -91,10 +99,11 @@ def with_keys(fold: Fold, keys: Iterable[Key]) -> models.QuerySet[Any]:
     return written(fold).filter(reduce(or_, alternatives))
 
 
-def _apply(fold: Fold, keys: set[Key], events: Sequence[DomainEvent]) -> None:
-    before = _locked(fold, keys)
+def _apply(fold: Fold, changes: Sequence[Change]) -> None:
+    before = _locked(fold, _may_be_there(changes))
     rows: Rows = {key: fold.Row(**stored) for key, stored in before.items()}
-    fold_all(fold, rows, events)
+    for key, step, event in changes:
+        rows[key] = step.apply(rows.get(key), event, key)
 
     # DELETE, UPDATE, INSERT in this order: a partial unique index (one open
     # loan per copy) is checked at once and must see the old row gone first.
@@ -107,7 +116,14 @@ def _apply(fold: Fold, keys: set[Key], events: Sequence[DomainEvent]) -> None:
     insert(fold, [r for k, r in rows.items() if r is not None and k not in before])
 
 
+def _may_be_there(changes: Sequence[Change]) -> set[Key]:
+    first = {key: step for key, step, _ in reversed(changes)}
+    return {key for key, step in first.items() if not step.makes}
+
+
 def _locked(fold: Fold, keys: set[Key]) -> dict[Key, dict[str, Any]]:
+    if not keys:
+        return {}
     # NO KEY: a foreign key's check, at another's commit, need not wait for us.
     ordered = with_keys(fold, keys).order_by(*fold.key_columns)
     found = ordered.select_for_update(no_key=True)

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django_outbox_pattern.models import Published, StatusChoice
 
-from outbox import claims, log
+from outbox import appending, claims
 from outbox.channels.letters import CHILDREN
 from outbox.channels.registry import channels
 from outbox.models import Event, Position
@@ -81,7 +81,7 @@ def repair() -> int:
     there = Published.objects.filter(id__in=[event.id for event in forgotten])
     there.update(status=StatusChoice.SCHEDULE)
     Published.objects.bulk_create(
-        [log.outbox_row(event) for event in forgotten], ignore_conflicts=True
+        [appending.outbox_row(event) for event in forgotten], ignore_conflicts=True
     )
     return len(forgotten)
 

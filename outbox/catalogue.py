@@ -22,7 +22,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import orjson
 
-from outbox import codec, log
+from outbox import appending, codec
 from outbox.codec import DomainEvent
 from outbox.models import Event
 
@@ -63,7 +63,7 @@ def described(event_class: type[DomainEvent]) -> Json:
 
 
 def schema(event_class: type[DomainEvent]) -> Json:
-    """Return the JSON Schema of a type's public message, `log.public_message`."""
+    """Return the JSON Schema of a type's public message, `appending.public_message`."""
     properties: Json = {
         "specversion": {"const": "1.0"},
         "id": SCHEMAS[UUID],
@@ -96,7 +96,7 @@ def example(event_class: type[DomainEvent]) -> Json:
         data=codec.encode(event),
         occurred_at=codec.occurred_at(event) or MOMENT,
     )
-    message: Json = orjson.loads(log.public_message(row))
+    message: Json = orjson.loads(appending.public_message(row))
     return message
 
 

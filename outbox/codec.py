@@ -94,8 +94,7 @@ def encode(event: DomainEvent) -> dict[str, Any]:
     """
     try:
         data = {
-            field.name: _plain(getattr(event, field.name))
-            for field in dataclasses.fields(event)
+            name: _plain(getattr(event, name)) for name in _field_names(type(event))
         }
         orjson.dumps(data)
     except (TypeError, ValueError) as error:
@@ -113,6 +112,11 @@ def decode(event_type: str, version: int, data: dict[str, Any]) -> DomainEvent:
         raise UnknownEventType(f"{event_type} version {version}")
     readers = _readers(event_class)
     return event_class(**{name: readers[name](value) for name, value in data.items()})
+
+
+@cache
+def _field_names(event_class: type[DomainEvent]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(event_class))
 
 
 @singledispatch

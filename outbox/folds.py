@@ -29,13 +29,14 @@ Keys = Callable[[Any], Sequence[Key]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """How one event type changes rows: which keys, and what becomes of each."""
 
     keys: Keys
     handle: Handler
     told_key: bool
     field: str | None  # the event's field that is the key, unless it is worked out
+    makes: bool  # no row can be there yet: there is none to look for and to lock
 
     def apply(self, row: Row | None, event: DomainEvent, key: Key) -> Row | None:
         return (
@@ -62,7 +63,7 @@ class Fold:
         self.key = key
         self.name = model._meta.db_table
         self.key_columns = columns or (_primary_key(model),)
-        self.steps: dict[type[Any], list[_Step]] = {}
+        self.steps: dict[type[Any], list[Step]] = {}
         self.ignored: set[str] = set()
 
     def on(
@@ -76,13 +77,19 @@ class Fold:
         Declare what an event makes of the row with its key.
 
         With `keys`, a function from the event to several keys, the handler is
-        told which: `(row, event, key)`.
+        told which: `(row, event, key)`. One that says `row: None` makes the row.
         """
         field = key or self.key
         find: Keys = keys or (lambda event: (getattr(event, field),))
 
         def declare(handle: Handler) -> Handler:
-            step = _Step(find, handle, keys is not None, None if keys else field)
+            step = Step(
+                keys=find,
+                handle=handle,
+                told_key=keys is not None,
+                field=None if keys else field,
+                makes=_makes(handle),
+            )
             self.steps.setdefault(event_class, []).append(step)
             return handle
 
@@ -102,6 +109,11 @@ class Fold:
         return tuple(field.attname for field in self.model._meta.concrete_fields)
 
     @cached_property
+    def table_columns(self) -> tuple[str, ...]:
+        """The same columns by the names that the table has for them."""
+        return tuple(str(each.column) for each in self.model._meta.concrete_fields)
+
+    @cached_property
     def Row(self) -> type[Any]:  # noqa: N802 - it is a class
         """A slotted dataclass of the model's columns; plain defaults are kept."""
         return dataclasses.make_dataclass(
@@ -116,7 +128,7 @@ class Fold:
         values = tuple(getattr(row, name) for name in self.key_columns)
         return values if len(values) > 1 else values[0]
 
-    def changes(self, event: DomainEvent) -> Iterable[tuple[Key, _Step]]:
+    def changes(self, event: DomainEvent) -> Iterable[tuple[Key, Step]]:
         """Yield (key, step) for each row the event touches."""
         for step in self.steps.get(type(event), ()):
             for key in step.keys(event):
@@ -168,6 +180,11 @@ def declared_in(path: str) -> list[Fold]:
     return [
         each for each in vars(import_module(path)).values() if isinstance(each, Fold)
     ]
+
+
+def _makes(handle: Handler) -> bool:
+    row = next(iter(handle.__annotations__.values()), Row)
+    return row in (None, "None")
 
 
 def _primary_key(model: type[models.Model]) -> str:

@@ -2,8 +2,7 @@
 The event log: record, read, history.
 
 `record` writes the facts and one outbox row for each, in the caller's
-transaction. The outbox row holds the public message as one text, fixed at
-this moment: a later change of code cannot change what the world is told.
+transaction, by `appending.py`.
 """
 
 from __future__ import annotations
@@ -15,13 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Max, OuterRef, Subquery
-from django_outbox_pattern.models import Published
+from django.db.models import F, OuterRef, Subquery
 
-from outbox import codec, nudge
+from outbox import appending, codec, nudge
+from outbox.appending import Fact
 from outbox.codec import DomainEvent
 from outbox.context import Cause, current
 from outbox.errors import OutsideTransaction, StaleStream
@@ -29,16 +26,12 @@ from outbox.ids import new_id
 from outbox.models import Event, Position
 from outbox.points import point
 
-# django-outbox-pattern's own producer skips expired rows in silence.
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)
-
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """An event with its place in the log; `position` is None until sequenced."""
 
     id: UUID
-    seq: int
     stream: str
     version: int
     event: DomainEvent
@@ -65,13 +58,13 @@ def record(
     check_in_transaction()
     cause = current()
     encoded = encoded or [codec.encode(event) for event in events]
-    rows = Event.objects.bulk_create(_rows(events, encoded, cause))
-    point("after_events_before_outbox_rows")
-    Published.objects.bulk_create([outbox_row(row) for row in rows])
-    cause.recorded.extend(row.id for row in rows)
+    facts = _facts(events, encoded, cause)
+    appending.append(facts)
+    _check_expected(cause, facts)
+    cause.recorded.extend(fact.id for fact in facts)
     transaction.on_commit(nudge.work_waiting, robust=True)
     point("after_outbox_rows_before_commit")
-    return [_recorded(row, event) for row, event in zip(rows, events, strict=True)]
+    return [_recorded(fact, event) for fact, event in zip(facts, events, strict=True)]
 
 
 def check_in_transaction() -> None:
@@ -120,7 +113,7 @@ def concerning(
 
 def version_of(stream: str) -> int:
     """Return how many events a stream has, 0 for a new one."""
-    return _versions({stream})[stream]
+    return appending.versions({stream})[stream]
 
 
 def by_ids(ids: Sequence[UUID]) -> list[DomainEvent]:
@@ -134,51 +127,21 @@ def decoded(row: Event) -> DomainEvent:
     return codec.decode(row.type, row.schema_version, row.data)
 
 
-def public_message(row: Event) -> str:
-    """Return the message the world is told, in CloudEvents' attribute names."""
-    message = {
-        "specversion": "1.0",
-        "id": str(row.id),
-        "type": row.type,
-        "source": settings.OUTBOX["ORIGIN"],
-        "subject": row.stream,
-        "time": row.occurred_at.astimezone(UTC).isoformat(),
-        "version": row.version,
-        "datacontenttype": "application/json",
-        "data": row.data,
-    }
-    return orjson.dumps(message).decode()
-
-
-def outbox_row(row: Event) -> Published:
-    """Return the outbox row of an event, not saved yet."""
-    # bulk_create skips the package's save(), which would compute the headers.
-    return Published(
-        id=row.id,
-        destination=row.type,
-        version=str(row.version),
-        body=public_message(row),
-        expires_at=NEVER,
-        headers={"dop-msg-id": str(row.id), "dop-msg-destination": row.type},
-    )
-
-
-def _rows(
+def _facts(
     events: Sequence[DomainEvent], encoded: Sequence[dict[str, Any]], cause: Cause
-) -> list[Event]:
+) -> list[Fact]:
     now = datetime.now(UTC)
-    versions = _versions({codec.stream_of(event) for event in events})
-    _check_expected(cause, versions)
     metadata = cause.metadata()
-    rows = []
+    of_stream: Counter[str] = Counter()
+    facts = []
     for event, data in zip(events, encoded, strict=True):
         stream = codec.stream_of(event)
-        versions[stream] += 1
-        rows.append(
-            Event(
+        of_stream[stream] += 1
+        facts.append(
+            Fact(
                 id=new_id(),
                 stream=stream,
-                version=versions[stream],
+                nth=of_stream[stream],
                 type=event.type,
                 schema_version=event.schema_version,
                 data=data,
@@ -187,41 +150,33 @@ def _rows(
                 occurred_at=codec.occurred_at(event) or now,
             )
         )
-    return rows
+    return facts
 
 
-def _versions(streams: set[str]) -> Counter[str]:
-    """Return the last version of each stream, 0 for a new one."""
-    found = Event.objects.filter(stream__in=streams).values("stream")
-    return Counter(
-        dict(found.annotate(last=Max("version")).values_list("stream", "last"))
-    )
-
-
-def _check_expected(cause: Cause, versions: Counter[str]) -> None:
+def _check_expected(cause: Cause, facts: Sequence[Fact]) -> None:
     """Raise StaleStream where a stream has gone on since who acts has seen it."""
-    for stream in cause.expects.keys() & versions.keys():
-        expected = cause.expects.pop(stream)  # what follows goes on from our own
-        if versions[stream] != expected:
-            raise StaleStream(stream, expected, versions[stream])
+    for fact in facts if cause.expects else ():
+        # What follows goes on from our own.
+        expected = cause.expects.pop(fact.stream, None)
+        before = fact.version - fact.nth
+        if expected is not None and before != expected:
+            raise StaleStream(fact.stream, expected, before)
 
 
-def _recorded(row: Event, event: DomainEvent) -> Recorded:
+def _recorded(fact: Fact, event: DomainEvent) -> Recorded:
     return Recorded(
-        id=row.id,
-        seq=row.seq,
-        stream=row.stream,
-        version=row.version,
+        id=fact.id,
+        stream=fact.stream,
+        version=fact.version,
         event=event,
-        metadata=row.metadata,
-        occurred_at=row.occurred_at,
+        metadata=fact.metadata,
+        occurred_at=fact.occurred_at,
     )
 
 
 def _from_row(row: Event, position: int | None) -> Recorded:
     return Recorded(
         id=row.id,
-        seq=row.seq,
         stream=row.stream,
         version=row.version,
         event=decoded(row),

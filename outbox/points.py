@@ -14,7 +14,6 @@ from collections.abc import Callable
 POINTS = (
     # an operation, in its one transaction
     "after_rows_before_events",
-    "after_events_before_outbox_rows",
     "after_outbox_rows_before_commit",
     # a nudge
     "before_nudge",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from library.catalog.events import BookCreated, BookDeleted, BookUpdated, CopyRe
 from library.catalog.models import Book, Copy
 from library.catalog.refusals import IsbnTaken
 from library.catalog.rules import Description
-from library.locks import lock_value
+from library.locks import lock_values
 from library.refusals import Refusal, StillInUse
 from outbox import gate
 from outbox.ids import new_id
@@ -175,7 +175,7 @@ def _correct(book: Book, described: Description, now: datetime) -> BookUpdated:
     if described.isbn13 and holder != book.id:
         raise IsbnTaken(described.isbn13, holder)
 
-    updated = BookUpdated(book_id=book.id, updated_at=now, **asdict(described))
+    updated = BookUpdated(book_id=book.id, updated_at=now, **_said(described))
     advance(updated)
     return updated
 
@@ -185,16 +185,24 @@ def _created(new: NewBook, now: datetime) -> BookCreated:
         book_id=new_id(),
         created_at=now,
         source_key=new.source_key,
-        **asdict(new.described),
+        **_said(new.described),
     )
+
+
+def _said(described: Description) -> dict[str, Any]:
+    return {name: getattr(described, name) for name in _SAID}
+
+
+_SAID = tuple(field.name for field in fields(Description))
 
 
 def _holders(numbers: Iterable[str | None]) -> dict[str | None, UUID]:
     """Return which live book has which ISBN, and hold these numbers for us."""
-    wanted = sorted({number for number in numbers if number})
+    wanted = {number for number in numbers if number}
     # There is no row to lock for a number nobody has yet: two that add the
     # same one wait here, and the second is told who has it.
-    for number in wanted:
-        lock_value("isbn", number)
+    if not wanted:
+        return {}
+    lock_values("isbn", wanted)
     found = Book.objects.live().filter(isbn13__in=wanted)
     return dict(found.values_list("isbn13", "id"))

@@ -179,7 +179,8 @@ def mark(given: str) -> str:
 def _line(given: str, field: str) -> str:
     """Return a text in one line: titles and names stand in the heads of letters."""
     text = " ".join(given.split())
-    if any(unicodedata.category(each) == "Cc" for each in text):
+    # Most texts are printable as a whole, which is asked for all letters at once.
+    if not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text):
         raise InvalidDescription(
             f"{text!r} contains a control character. Type it in again.",
             field=field,

@@ -19,7 +19,6 @@ STATEMENT = 5000  # milliseconds: whoever is frozen may hold what a fault is to 
 
 OF_DRIVER = (
     "after_rows_before_events",
-    "after_events_before_outbox_rows",
     "after_outbox_rows_before_commit",
     "before_nudge",
 )

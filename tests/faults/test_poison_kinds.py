@@ -9,7 +9,7 @@ import pytest
 from django_outbox_pattern.models import Published
 
 from library.signals import book_created
-from outbox import log, routes
+from outbox import appending, routes
 from outbox.channels import signals
 from outbox.columns import Now
 from outbox.errors import UnknownEventType
@@ -84,7 +84,7 @@ def told_by_other_code(event_type, data):
         occurred_at=Now(),
     )
     row.refresh_from_db()
-    Published.objects.bulk_create([log.outbox_row(row)])
+    Published.objects.bulk_create([appending.outbox_row(row)])
     return row
 
 

@@ -90,5 +90,5 @@ def test_a_file_without_the_columns_is_refused(db, now, a_file):
 
 
 def test_a_batch_costs_few_queries(db, now, django_assert_num_queries):
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         import_csv(SAMPLE, now=now)

@@ -215,8 +215,7 @@ def test_a_borrow_asks_the_database_so_often(
     copy_id, member_id = a_copy(), a_member()
 
     # A savepoint and its release, the gate, member locked, a hold of theirs, the
-    # copy locked, the policy, loans counted, the copy's loan and hold; the fold: its
-    # row looked for, and inserted; the log: the stream's version, the event, the
-    # outbox row.
-    with django_assert_num_queries(15):
+    # copy locked, the policy, loans counted, the copy's loan and hold; the row of the
+    # loan; the event and its outbox row in one.
+    with django_assert_num_queries(12):
         loans.borrow_copy(copy_id=copy_id, member_id=member_id, now=now)

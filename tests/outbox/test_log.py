@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
-from uuid import uuid4
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -9,8 +12,9 @@ from django_outbox_pattern.models import Published
 
 from library.advance import advance
 from library.catalog.events import BookCreated, BookDeleted
+from library.catalog.models import Book
 from library.lending.loans import borrow_copy, return_copy
-from outbox import codec, commands, log
+from outbox import appending, codec, commands, copying, log
 from outbox.errors import CommandReused, OutsideTransaction, UnencodableEvent
 from outbox.models import Event
 
@@ -63,6 +67,49 @@ def test_every_fact_has_one_outbox_row_with_the_public_message(db, a_loan):
     assert outbox_row.destination == message["type"] == "book.borrowed"
     assert message["version"] == row.version == 2
     assert message["data"]["due_at"] == loan.due_at.isoformat()
+
+
+@pytest.mark.parametrize("many", [copying.MANY - 1, copying.MANY])
+def test_few_and_many_facts_are_written_the_same(db, now, many):
+    title, authors = '\\N of \t tabs, \n lines and "quotes"', ("{a, b}", "", "\\")
+    made = BookCreated(book_id=uuid4(), title=title, authors=authors, created_at=now)
+    events = [replace(made, book_id=uuid4()) for _ in range(many - 1)]
+    gone = BookDeleted(book_id=events[0].book_id, withdrawn_at=now)
+
+    with transaction.atomic():
+        recorded = advance(*events, gone)
+
+    rows = list(Event.objects.order_by("seq"))
+    assert [row.version for row in rows] == [1] * (many - 1) + [2]
+    assert [(r.id, r.version) for r in rows] == [(r.id, r.version) for r in recorded]
+    assert [log.decoded(row) for row in rows] == [*events, gone]
+    books = Book.objects.in_bulk()
+    assert books.keys() == {event.book_id for event in events}
+    assert {(each.title, *each.authors) for each in books.values()} == {
+        (title, *authors)
+    }
+    for row, event in zip(rows, [*events, gone], strict=True):
+        row.data = codec.encode(event)  # in the order of the fields, as it is told
+        told, again = Published.objects.get(id=row.id), appending.outbox_row(row)
+        for name in ("body", "version", "destination", "expires_at", "retry"):
+            assert getattr(told, name) == getattr(again, name)
+        assert (told.headers, told.status) == (again.headers, again.status)
+        assert abs(told.added - row.recorded_at) < timedelta(minutes=1)
+        assert row.about == [UUID(row.data["book_id"])]
+
+
+def test_the_same_version_of_a_stream_is_refused_among_many_too(
+    db, a_book, monkeypatch
+):
+    book_id = a_book()
+    monkeypatch.setattr(appending, "versions", lambda streams: Counter())
+    gone = BookDeleted(book_id=book_id, withdrawn_at=datetime.now(UTC))
+    others = [replace(gone, book_id=uuid4()) for _ in range(copying.MANY)]
+
+    with pytest.raises(IntegrityError, match="stream_version"), transaction.atomic():
+        log.record([*others, gone])
+
+    assert Event.objects.count() == Published.objects.count() == 1
 
 
 def test_a_rolled_back_borrow_leaves_nothing(committed_db, a_copy, a_member, now):
