@@ -1,8 +1,8 @@
 """
 `manage.py prepare`: bring a database to what this version needs.
 
-Tables, the broker's own, a first librarian, a sample of books where there are none,
-and the table of routes. Doing it again changes nothing.
+Tables, the broker's own, a first librarian, a sample of books and the policies to start
+with where there are none, and the table of routes. Doing it again changes nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from library.catalog import copies
 from library.catalog.events import BookCreated
 from library.catalog.importing import import_csv
 from library.members.users import create_first_librarian
+from library.policies.starting import set_starting_policies
 from outbox import routes
 from outbox.models import Event
 
@@ -31,7 +32,7 @@ PASSWORD_FILE = "first_librarian"  # noqa: S105 the name of a file
 class Command(BaseCommand):
     """Prepare the database that the settings name."""
 
-    help = "Migrate, make the first librarian and sample books, sync the routes."
+    help = "Migrate, make what a library starts with, sync the routes."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do all of it, in order."""
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         self.stdout.write("tables are up to date")
         self._first_librarian()
         self._sample_books()
+        self._starting_policies()
         routes.sync()
 
     @transaction.atomic
@@ -49,6 +51,10 @@ class Command(BaseCommand):
             path = make_state_folder() / PASSWORD_FILE
             write_private(path, "\n".join(made) + "\n")
             self.stdout.write(f"first librarian {made[0]}: password in {path}")
+
+    def _starting_policies(self) -> None:
+        if made := set_starting_policies(now=timezone.now()):
+            self.stdout.write(f"{len(made)} policies to start with")
 
     @transaction.atomic
     def _sample_books(self) -> None:
