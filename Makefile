@@ -46,7 +46,8 @@ chaos-oracle: $(READY) ## Take each safeguard out in turn: somebody has to notic
 	@$(BIN)/python -m tests.chaos.oracle
 
 bench: $(READY) ## Measure, beside what it is measured by
-	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) --json bench.json $(WHAT)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) \
+		--json bench.json --table bench.txt $(WHAT)
 
 # A lock is made for every Python and platform at once, and names no registry. Extras
 # stay: pip would take a newer release for one that is asked for without being pinned.

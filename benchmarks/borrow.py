@@ -7,18 +7,16 @@ is the very statements of our borrows, said again by pgbench in as many sessions
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from multiprocessing.pool import Pool
 
-from django.db import connection, models
+from django.db import models
 from django.utils import timezone
 
-from benchmarks import pgbench, stage
+from benchmarks import pgbench
 from benchmarks.borrowers import Pair, borrow, ours, registered
+from benchmarks.crew import Crew, crew
 from benchmarks.figures import Row, ratios, round_by_round, row
 from library.catalog.models import Book, Copy
 from library.members.models import Member
@@ -26,8 +24,7 @@ from outbox.ids import new_id
 
 BORROWS = 1_000
 MANY = 4  # processes
-CLIENTS, SECONDS = 16, 5
-ROUNDS = 5
+ROUNDS, QUICK_ROUNDS = 5, 2
 EVENTS = "benchmarks.peers.events_alone"
 COST, COST_REACHED = 1.5, 1.25
 
@@ -35,12 +32,9 @@ COST, COST_REACHED = 1.5, 1.25
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure all ways, in one process and in four, and pgbench."""
     count = BORROWS // (10 if quick else 1)
-    with multiprocessing.get_context("spawn").Pool(
-        MANY, stage.set_up, [EVENTS]
-    ) as workers:
-        workers.map(_ready, range(MANY), chunksize=1)
+    with crew(MANY, EVENTS) as workers:
         rates = round_by_round(
-            ROUNDS,
+            QUICK_ROUNDS if quick else ROUNDS,
             {
                 f"{way}, {at_once}": partial(_rate, workers, way, at_once, count)
                 for way in ("ours", "plain", "firing", "sourced")
@@ -63,7 +57,7 @@ def _rows(rates: dict[str, list[float]]) -> Iterator[Row]:
             yield row(what, mine, theirs, beside=name, must=must, reach=reach)
     yield _cost(rates["ours, 1"], rates["plain, 1"])
     yield row(
-        f"borrow, {MANY} at once, to the limit",
+        f"limit of the write, {MANY} at once",
         rates[f"ours, {MANY}"],
         rates["limit"],
         beside="the same statements by pgbench",
@@ -92,10 +86,10 @@ def _cost(mine: Sequence[float], plain: Sequence[float]) -> Row:
     )
 
 
-def _rate(workers: Pool, way: str, at_once: int, count: int) -> float:
+def _rate(workers: Crew, way: str, at_once: int, count: int) -> float:
     """Return the borrows a second of so many processes, each with its share."""
     shares = [_pairs(count // at_once, way) for _ in range(at_once)]
-    took = workers.starmap(borrow, [(way, share) for share in shares], chunksize=1)
+    took = workers.each(borrow, *[(way, share) for share in shares])
     return sum(map(len, shares)) / max(took)
 
 
@@ -129,9 +123,3 @@ def _pairs(count: int, way: str = "ours") -> list[Pair]:
 
 def _insert(model: type[models.Model], made: Sequence[models.Model]) -> None:
     models.QuerySet(model).bulk_create(made)  # around the fold's refusal
-
-
-def _ready(number: int) -> int:
-    """Be there, with a connection."""
-    connection.ensure_connection()
-    return os.getpid()

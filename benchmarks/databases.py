@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
+from django.core.management import call_command
 from django.db import connection
 
 from outbox import front
@@ -12,9 +15,13 @@ from outbox import front
 PRISTINE = "pristine"
 
 
-def keep_pristine() -> None:
-    """Keep a copy in which nothing has happened: other benchmarks leave traces."""
-    run(f'CREATE DATABASE "{PRISTINE}" TEMPLATE "{connection.settings_dict["NAME"]}"')
+def make_pristine() -> None:
+    """Make the one in which nothing ever happens; the others are copies of it."""
+    before = connection.settings_dict["NAME"]
+    run(f'CREATE DATABASE "{PRISTINE}"')
+    go_to(PRISTINE)
+    call_command("migrate", run_syncdb=True, interactive=False, verbosity=0)
+    go_to(before)
 
 
 @contextlib.contextmanager
@@ -51,9 +58,11 @@ def fresh(name: str, *, of: str = "") -> Iterator[None]:
 
 
 def go_to(name: str) -> None:
-    """Have Django work on another database of the server."""
+    """Have Django work on another database of the server, here and in children."""
     connection.close()
     connection.settings_dict["NAME"] = name
+    url = urlsplit(os.environ["DATABASE_URL"])
+    os.environ["DATABASE_URL"] = url._replace(path=f"/{name}").geturl()
     front.forget()
 
 

@@ -29,10 +29,7 @@ A_SECOND = 15_000
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure the sequencer and the bare statement."""
     count = EVENTS // (10 if quick else 1)
-    with (
-        databases.fresh("prepared", of=databases.PRISTINE),
-        contextlib.ExitStack() as routes,
-    ):
+    with contextlib.ExitStack() as routes:
         for number in range(DESTINATIONS):
             routes.enter_context(
                 owing.route("bench", f"receiver-{number}", "book.created")

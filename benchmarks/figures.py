@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+LONGEST_REASON = 300  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -36,17 +38,18 @@ class Row:
     One thing measured: the figure, what it stands beside, and what it must be.
 
     `reach` is what we would like beyond that; None where nobody said, or where
-    it was not looked at.
+    it was not looked at. One that could not be measured has a `reason`, and no figure.
     """
 
     what: str
-    figure: Figure
+    figure: Figure | None = None
     beside: str = ""
     ratio: Figure | None = None
     must: str = ""
     holds: bool = True
     reach: str = ""
     reaches: bool | None = None
+    reason: str = ""
 
     @property
     def verdict(self) -> str:
@@ -85,6 +88,12 @@ def row(
         reach=f">= {reach}x" if reach else "",
         reaches=ratio.median >= reach if reach else None,
     )
+
+
+def failed(what: str, error: Exception) -> Row:
+    """Return the row of what could not be measured to its end."""
+    said = " ".join(str(error).split())[:LONGEST_REASON]
+    return Row(what=what, holds=False, reason=f"{type(error).__name__}: {said}")
 
 
 def round_by_round(

@@ -7,11 +7,12 @@ written down word for word.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,15 @@ def once(scripts: Sequence[Sequence[Statements]]) -> float:
         files = [Path(folder) / f"{number}.sql" for number in range(len(scripts))]
         for file, operations in zip(files, scripts, strict=True):
             file.write_text("".join(_transaction(each) for each in operations))
-        started = time.perf_counter()
-        running = [_start("-t", "1", "-f", str(file)) for file in files]
-        for process in running:
-            _end(process)
-        return time.perf_counter() - started
+        with contextlib.ExitStack() as stack:
+            started = time.perf_counter()
+            running = [
+                stack.enter_context(_running("-t", "1", "-f", str(file)))
+                for file in files
+            ]
+            for process in running:
+                _said_at_the_end(process)
+            return time.perf_counter() - started
 
 
 def rate(statements: Statements, *, clients: int, seconds: int) -> float:
@@ -55,9 +60,9 @@ def rate(statements: Statements, *, clients: int, seconds: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "script.sql"
         file.write_text(_NEW_ID + _transaction(statements))
-        said = _end(
-            _start("-c", str(clients), "-j", "2", "-T", str(seconds), "-f", str(file))
-        )
+        how = ("-c", str(clients), "-j", "2", "-T", str(seconds))
+        with _running(*how, "-f", str(file)) as process:
+            said = _said_at_the_end(process)
     found = re.search(r"tps = ([0-9.]+)", said)
     if not found:
         raise RuntimeError(f"pgbench says no rate:\n{said}")
@@ -73,23 +78,29 @@ def _transaction(statements: Statements) -> str:
     return "".join(f"{line};\n" for line in lines)
 
 
-def _start(*arguments: str) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def _running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run pgbench; what interrupts us ends it, too."""
     found = connection.get_connection_params()
     where = {"-h": found["host"], "-U": found["user"]}
     if found.get("port"):
         where["-p"] = str(found["port"])
     program = programs_and_user()[0] / "pgbench"
     options = [part for item in where.items() for part in item]
-    return subprocess.Popen(
+    with subprocess.Popen(
         [str(program), "-n", *options, *arguments, found["dbname"]],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={"PGPASSWORD": found.get("password") or ""},
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def _end(process: subprocess.Popen[str]) -> str:
+def _said_at_the_end(process: subprocess.Popen[str]) -> str:
     said, _ = process.communicate(timeout=300)
     if process.returncode:
         raise RuntimeError(f"pgbench failed:\n{said[-2000:]}")

@@ -67,6 +67,7 @@ def sink(kind: str) -> Iterator[Sink]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # a terminal's Ctrl-C is for us alone
     ) as process:
         try:
             yield Sink(process)

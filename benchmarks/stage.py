@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import django
-from django.core.management import call_command
 
 from config import embedded, machine
 from config.processes import Child, Supervisor
@@ -24,7 +23,7 @@ OURS, PEERS = "config.settings", "benchmarks.peers.settings"
 
 @contextlib.contextmanager
 def database() -> Iterator[None]:
-    """Have Django work on a new database with default durability."""
+    """Have Django work on a new server with default durability."""
     with embedded.throwaway(durable=True) as server:
         os.environ.update(
             DATABASE_URL=server.url,
@@ -34,11 +33,10 @@ def database() -> Iterator[None]:
             LOG_LEVEL="ERROR",
         )
         django.setup()
-        call_command("migrate", run_syncdb=True, interactive=False, verbosity=0)
         # Only where Django is set up can it be imported.
         from benchmarks import databases  # noqa: PLC0415
 
-        databases.keep_pristine()
+        databases.make_pristine()
         yield
 
 
@@ -61,9 +59,9 @@ def relays(
     log.write_text("")
     supervisor = Supervisor(say=lambda line: None)
     children = [_relay(number, log, environment) for number in range(1, count + 1)]
-    for child in children:
-        supervisor.add(child)
     try:
+        for child in children:
+            supervisor.add(child)
         if ready:
             _wait_for(log, count)
         yield [child.process for child in children if child.process]
@@ -85,8 +83,8 @@ def peer(*command: str) -> Iterator[None]:
     child = machine.command("peer", *command, env=machine.environment())
     child.log, child.say = Path(os.devnull), lambda line: None
     supervisor = Supervisor(say=lambda line: None)
-    supervisor.add(child)
     try:
+        supervisor.add(child)
         yield
     finally:
         supervisor.stop([child])

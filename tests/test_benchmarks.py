@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import json
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.__main__ import ALL
+from benchmarks import databases
+from benchmarks.__main__ import ALL, _measure
 from benchmarks.figures import round_by_round, row
+from benchmarks.report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "performance.md").read_text()
@@ -66,3 +72,34 @@ def test_every_round_measures_everything():
 
     assert {name: len(values) for name, values in found.items()} == {"a": 3, "b": 3}
     assert all(set(asked[n : n + 2]) == {"a", "b"} for n in (0, 2, 4))
+
+
+def test_what_breaks_is_a_row_with_its_reason_and_takes_no_other_along(
+    monkeypatch, tmp_path
+):
+    def breaks(*, quick):
+        yield row("before", [3], [1], beside="x", must=2)
+        raise RuntimeError("the [bold]mailbox[/] was full")
+
+    def works(*, quick):
+        yield row("after", [3], [1], beside="x", must=2)
+
+    for name, rows in (("breaks", breaks), ("works", works)):
+        monkeypatch.setitem(
+            sys.modules, f"benchmarks.{name}", SimpleNamespace(rows=rows)
+        )
+    monkeypatch.setattr(databases, "fresh", lambda *_, **__: contextlib.nullcontext())
+    files = {"json": tmp_path / "bench.json", "table": tmp_path / "bench.txt"}
+    report = Report(quick=True, **files)
+
+    _measure(["breaks", "works"], report)
+
+    told = json.loads(files["json"].read_text())
+    assert [(each["what"], each["verdict"]) for each in told["rows"]] == [
+        ("before", "holds"),
+        ("breaks", "FAILS"),
+        ("after", "holds"),
+    ]
+    assert told["seconds"].keys() == {"breaks", "works"}
+    assert "the [bold]mailbox[/] was full" in files["table"].read_text()
+    assert not all(each.holds for each in report.rows)
