@@ -141,6 +141,9 @@ PROJECTIONS = [
     "projections.questions.shelves",
     "projections.questions.due_loans",
     "projections.questions.search",
+    "projections.questions.stock",
+    "projections.questions.profiles",
+    "projections.questions.activity",
 ]
 
 # --- Database ------------------------------------------------------------------

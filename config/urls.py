@@ -24,6 +24,7 @@ from outbox import delivery_views as deliveries
 from outbox import inbound_views as inbound
 from outbox import views as outbox
 from projections import account_views as accounts
+from projections import count_views as counts
 from projections import views as questions
 from projections.search_views import SearchBooks
 
@@ -53,12 +54,16 @@ api = [
     path("members/letter-kinds/", members.LetterKinds.as_view()),
     path("members/me/shelf/", questions.MyShelf.as_view()),
     path("members/me/account/", accounts.MyAccount.as_view()),
+    path("members/me/profile/", counts.MyProfile.as_view()),
     path("members/<uuid:member_id>/", members.OneMember.as_view()),
     path("members/<uuid:member_id>/account/", accounts.OneAccount.as_view()),
+    path("members/<uuid:member_id>/profile/", counts.OneProfile.as_view()),
     path("members/<uuid:member_id>/block/", membership.BlockMember.as_view()),
     path("members/<uuid:member_id>/unblock/", membership.UnblockMember.as_view()),
     path("members/<uuid:member_id>/extend/", membership.ExtendMembership.as_view()),
     path("categories/", membership.Categories.as_view()),
+    path("activity/", counts.LoansPerDay.as_view()),
+    path("activity/top-books/", counts.TopBooks.as_view()),
     path("loans/", lending.Loans.as_view()),
     path("loans/overdue/", questions.OverdueLoans.as_view()),
     path("loans/basket/", baskets.Basket.as_view()),

@@ -2,21 +2,38 @@
 The read models, and how far each has read.
 
 A read model's table is named for the question it answers: that is also its name
-for `rebuild_projections` and `verify_projections`.
+for `rebuild_projections` and `verify_projections`. Those that count stand in
+`tallies.py`, those of the search in `search_models.py`.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.utils import timezone
 
 from outbox.folds import FoldedModel, FoldedQuerySet
+from projections.search_models import Searchable, Word
+from projections.tallies import Activity, Profile, TitleLent
+
+__all__ = [
+    "Activity",
+    "Availability",
+    "Checkpoint",
+    "DueLoan",
+    "Place",
+    "Profile",
+    "Quarantined",
+    "Searchable",
+    "Shelf",
+    "Stock",
+    "TitleLent",
+    "Word",
+]
 
 
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
@@ -149,6 +166,36 @@ class Availability(FoldedModel):
         return int(self.copies - self.on_loan - self.set_aside - self.marked)
 
 
+class Place(StrEnum):
+    """Where a copy can be, unless it is marked as missing, damaged or lost."""
+
+    SHELF = "shelf"
+    LOAN = "loan"
+    SET_ASIDE = "set_aside"
+
+
+class Stock(FoldedModel):
+    """A copy, to which branch it belongs, and where it is."""
+
+    copy_id = models.UUIDField(primary_key=True)
+    book_id = models.UUIDField()
+    branch_id = models.UUIDField(null=True)
+    place = models.CharField(max_length=20)
+
+    class Meta:
+        db_table = "stock"
+        verbose_name_plural = "stock"
+        indexes = [
+            # Found by book alone, without a look at the rows: a search asks for many.
+            models.Index(
+                fields=["book_id"], include=["branch_id", "place"], name="stock_book"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.copy_id}: {self.place}"
+
+
 class ShelfQuerySet(FoldedQuerySet["Shelf"]):
     """Questions about what a member has, and had."""
 
@@ -212,44 +259,3 @@ class DueLoan(FoldedModel):
 
     def __str__(self) -> str:
         return f"{self.copy_id} due {self.due_at:%Y-%m-%d}"
-
-
-class Searchable(FoldedModel):
-    """A book as somebody looks for it; `words` as `questions/words.py` has them."""
-
-    book_id = models.UUIDField(primary_key=True)
-    title = models.TextField()
-    authors = ArrayField(models.TextField())
-    isbn13 = models.CharField(max_length=13, null=True)  # noqa: DJ001 - NULL: none
-    language = models.CharField(max_length=16, default="")
-    year = models.SmallIntegerField(null=True)
-    title_words = models.TextField()
-    words = ArrayField(models.TextField())
-
-    class Meta:
-        db_table = "search"
-        verbose_name_plural = "searchable"
-        indexes = [
-            GinIndex(
-                models.Func("words", function="array_to_tsvector"), name="search_words"
-            ),
-            models.Index(fields=["isbn13"], name="search_isbn13"),
-        ]
-
-    def __str__(self) -> str:
-        return self.title
-
-
-class Word(FoldedModel):
-    """A word that a title or a name has, or once had."""
-
-    word = models.TextField(primary_key=True)
-
-    class Meta:
-        db_table = "vocabulary"
-        indexes = [
-            GinIndex(OpClass("word", name="gin_trgm_ops"), name="vocabulary_similar"),
-        ]
-
-    def __str__(self) -> str:
-        return self.word

@@ -70,6 +70,17 @@ class Overdue(serializers.Serializer[object]):
     due_at = serializers.DateTimeField()
 
 
+class InBranch(serializers.Serializer[object]):
+    """How many copies of a book a branch has; null: those of no branch."""
+
+    branch_id = serializers.UUIDField(allow_null=True)
+    copies = serializers.IntegerField()
+    on_loan = serializers.IntegerField()
+    set_aside = serializers.IntegerField()
+    marked = serializers.IntegerField(help_text="Missing, damaged or lost ones.")
+    available = serializers.IntegerField()
+
+
 class AvailabilityShown(serializers.Serializer[object]):
     """How many copies of a book there are, and how many can be borrowed now."""
 
@@ -80,6 +91,12 @@ class AvailabilityShown(serializers.Serializer[object]):
     set_aside = serializers.IntegerField()
     marked = serializers.IntegerField(help_text="Missing, damaged or lost ones.")
     available = serializers.IntegerField()
+    branches = serializers.SerializerMethodField()
+
+    @extend_schema_field(InBranch(many=True))
+    def get_branches(self, row: object) -> Any:
+        """Return the same for each branch."""
+        return InBranch(self.context["branches"], many=True).data
 
 
 class Step(serializers.Serializer[object]):

@@ -22,9 +22,10 @@ from rest_framework.response import Response
 from outbox.api import given
 from outbox.api.views import ApiView, ListView, user_id
 from projections import as_of, registry
-from projections.models import Availability, DueLoan, Shelf
+from projections.models import Availability, DueLoan, Shelf, Stock
 from projections.questions import past, people
 from projections.questions.availability import availability
+from projections.questions.stock import by_branch, stock
 from projections.shapes import (
     AsOf,
     AvailabilityShown,
@@ -79,9 +80,9 @@ class OverdueLoans(Question, ListView):
 
 
 class BookAvailability(Question):
-    """Whether a book can be borrowed now."""
+    """Whether a book can be borrowed now, and where."""
 
-    reads = ("availability",)
+    reads = ("availability", "stock")
     looks_back = True
 
     @extend_schema(
@@ -91,15 +92,19 @@ class BookAvailability(Question):
         tags=["books"],
     )
     def get(self, request: Request, book_id: UUID) -> Response:
-        """Show how many copies of a book there are, and how many are in."""
+        """Show how many copies of a book there are, how many are in, and where."""
         upto = as_of.asked(given.query(request, AsOf))
+        copies: Iterable[Stock]
         if upto is None:
             row = Availability.objects.live().filter(book_id=book_id).first()
+            copies = Stock.objects.filter(book_id=book_id)
         else:
             row = as_of.row(availability, book_id, upto=upto)
+            copies = as_of.rows(stock, about=[book_id], upto=upto)
         if row is None or row.withdrawn_at is not None:
             raise Http404
-        return Response(AvailabilityShown(row).data)
+        branches = by_branch(copies)
+        return Response(AvailabilityShown(row, context={"branches": branches}).data)
 
 
 class RowOfTable(ApiView):

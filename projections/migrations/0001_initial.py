@@ -117,4 +117,64 @@ class Migration(migrations.Migration):
                 'indexes': [django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass('word', name='gin_trgm_ops'), name='vocabulary_similar')],
             },
         ),
+        migrations.CreateModel(
+            name='Activity',
+            fields=[
+                ('key', models.TextField(primary_key=True, serialize=False)),
+                ('day', models.DateField()),
+                ('branch_id', models.UUIDField(null=True)),
+                ('category', models.CharField(max_length=40)),
+                ('loans', models.PositiveIntegerField(default=0)),
+            ],
+            options={
+                'verbose_name_plural': 'activity',
+                'db_table': 'activity',
+                'indexes': [models.Index(fields=['-day', 'key'], name='activity_day')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Profile',
+            fields=[
+                ('member_id', models.UUIDField(primary_key=True, serialize=False)),
+                ('category', models.CharField(max_length=40)),
+                ('registered_at', models.DateTimeField()),
+                ('books_borrowed', models.PositiveIntegerField(default=0)),
+                ('open_loans', models.PositiveIntegerField(default=0)),
+                ('open_holds', models.PositiveIntegerField(default=0)),
+                ('overdue', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
+                ('balance', models.BigIntegerField(default=0)),
+            ],
+            options={
+                'db_table': 'profiles',
+                'constraints': [models.CheckConstraint(condition=models.Q(('balance__gte', 0)), name='profiles_balance')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Stock',
+            fields=[
+                ('copy_id', models.UUIDField(primary_key=True, serialize=False)),
+                ('book_id', models.UUIDField()),
+                ('branch_id', models.UUIDField(null=True)),
+                ('place', models.CharField(max_length=20)),
+            ],
+            options={
+                'verbose_name_plural': 'stock',
+                'db_table': 'stock',
+                'indexes': [models.Index(fields=['book_id'], include=('branch_id', 'place'), name='stock_book')],
+            },
+        ),
+        migrations.CreateModel(
+            name='TitleLent',
+            fields=[
+                ('key', models.TextField(primary_key=True, serialize=False)),
+                ('month', models.DateField()),
+                ('book_id', models.UUIDField()),
+                ('loans', models.PositiveIntegerField(default=0)),
+            ],
+            options={
+                'verbose_name_plural': 'titles lent',
+                'db_table': 'titles_lent',
+                'indexes': [models.Index(fields=['month'], name='titles_lent_month')],
+            },
+        ),
     ]

@@ -91,6 +91,7 @@ def account(member_id: UUID, *, upto: int | None) -> Account | None:
     """Return a member's account at a position; None for who was no member yet."""
     if as_of.row(_fold("members_member"), member_id, upto=upto) is None:
         return None
+    # Whose turn it is, is said of the book alone: these are only open or closed.
     mine = as_of.rows(_fold(HOLDS), about=[member_id], upto=upto)
     queues = holds({hold.book_id for hold in mine if hold.closed_at is None}, upto=upto)
     fees = as_of.rows(_fold(FEES), about=[member_id], upto=upto)

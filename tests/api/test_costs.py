@@ -19,6 +19,7 @@ LISTS = {
     "/api/v1/holds/": 3,
     "/api/v1/loans/overdue/": 5,
     "/api/v1/members/me/shelf/": 4,
+    "/api/v1/activity/top-books/": 4,
     "/api/v1/webhook-endpoints/": 5,
 }
 

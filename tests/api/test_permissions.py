@@ -50,6 +50,7 @@ LIBRARIANS_ONLY = [
     ("POST", "/api/v1/members/{id}/extend/"),
     ("POST", "/api/v1/categories/"),
     ("GET", "/metrics"),
+    ("GET", "/api/v1/activity/"),
     ("GET", "/api/v1/webhook-endpoints/"),
     ("POST", "/api/v1/webhook-endpoints/"),
     ("GET", "/api/v1/webhook-endpoints/{id}/"),

@@ -14,7 +14,7 @@ from library.accounts import fees
 from library.accounts.models import Fee
 from library.catalog import books
 from library.catalog.models import Copy
-from library.lending import holds, loans
+from library.lending import conditions, holds, loans
 from library.lending.models import Hold, Loan
 from library.policies import policies
 from library.refusals import Refusal
@@ -176,7 +176,6 @@ def test_what_was_so_at_the_end_is_what_is_so_now(some_weeks):
     [
         ("shelves", "member_id"),
         ("accounts_fee", "member_id"),
-        ("lending_hold", "member_id"),
         ("lending_hold", "book_id"),
         ("lending_loan", "book_id"),
         ("catalog_copy", "book_id"),
@@ -186,3 +185,23 @@ def test_what_is_folded_for_one_owner_is_all_about_that_owner(table, owner):
     steps = registry.every_fold()[table].steps
 
     assert [each.type for each in steps if owner not in each.about] == []
+
+
+def test_an_account_knows_that_a_copy_is_no_longer_set_aside(
+    db, a_book, a_copy, a_member, a_hold, now
+):
+    book_id, member_id = a_book(), a_member()
+    copy_id = a_copy(book_id)
+    hold = a_hold(book_id, member_id)
+    conditions.mark_copy(copy_id=copy_id, condition="missing", now=now)
+
+    (wanted,) = past.account(member_id, upto=None).holds
+
+    assert (wanted.id, wanted.copy_id, wanted.position) == (hold.hold_id, None, 1)
+
+
+def test_opening_and_closing_a_hold_is_about_its_member():
+    steps = registry.every_fold()["lending_hold"].steps
+    whose = [each.type for each in steps if "member_id" not in each.about]
+
+    assert whose == ["copy.marked"]

@@ -49,7 +49,17 @@ def rows_of(fold):
     return {fold.key_of(row): row for row in rows}
 
 
-READ_MODELS = ["availability", "shelves", "due_loans", "search", "vocabulary"]
+READ_MODELS = [
+    "availability",
+    "shelves",
+    "due_loans",
+    "search",
+    "vocabulary",
+    "stock",
+    "profiles",
+    "activity",
+    "titles_lent",
+]
 
 
 @pytest.mark.parametrize("name", READ_MODELS)
