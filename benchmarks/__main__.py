@@ -29,6 +29,7 @@ ALL = (
     "letters",
     "fanout",
     "borrow",
+    "api",
     "append",
     "importing",
     "rebuild",

@@ -88,20 +88,20 @@ def _cost(mine: Sequence[float], plain: Sequence[float]) -> Row:
 
 def _rate(workers: Crew, way: str, at_once: int, count: int) -> float:
     """Return the borrows a second of so many processes, each with its share."""
-    shares = [_pairs(count // at_once, way) for _ in range(at_once)]
+    shares = [pairs(count // at_once, way) for _ in range(at_once)]
     took = workers.each(borrow, *[(way, share) for share in shares])
     return sum(map(len, shares)) / max(took)
 
 
 def _limit(count: int) -> float:
     said = [
-        [pgbench.statements_of(partial(ours, *pair)) for pair in _pairs(count // MANY)]
+        [pgbench.statements_of(partial(ours, *pair)) for pair in pairs(count // MANY)]
         for _ in range(MANY)
     ]
     return sum(map(len, said)) / pgbench.once(said)
 
 
-def _pairs(count: int, way: str = "ours") -> list[Pair]:
+def pairs(count: int, way: str = "ours") -> list[Pair]:
     """Return copies of one book, each with a member who has borrowed nothing."""
     if way == "sourced":
         return [(copy, new_id()) for copy in registered(count)]

@@ -6,26 +6,24 @@ Each is handed a copy and a member that are its own, so that nobody waits for an
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from multiprocessing import parent_process
 from uuid import UUID, uuid4
 
-from django.db import connection, models
+from django.db import connection
 from django.utils import timezone
 from django_domain_events import event, fire, receiver
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate
 from eventsourcing.domain import event as es_event
 
+from benchmarks.plain import writing
 from library.lending import loans
 from library.lending.events import CopyBorrowed
-from library.lending.models import Loan
-from outbox import gate
 
 Pair = tuple[UUID, UUID]
 """A copy, and the member who borrows it."""
@@ -62,46 +60,18 @@ def ours(copy_id: UUID, member_id: UUID) -> None:
 
 def plain(copy_id: UUID, member_id: UUID) -> None:
     """Borrow by the same rules, under the same locks, and write the row; no more."""
-    with _advancing(_write):
+    with writing.advancing():
         ours(copy_id, member_id)
 
 
 def firing(copy_id: UUID, member_id: UUID) -> None:
     """Borrow as plain, and fire."""
-    with _advancing(_write_and_fire):
+    with writing.advancing(_write_and_fire):
         ours(copy_id, member_id)
 
 
-@contextlib.contextmanager
-def _advancing(write: Callable[[CopyBorrowed], object]) -> Iterator[None]:
-    """Have the operation itself, with another way of making its event so."""
-    enter, advance = gate.enter, loans.advance
-    gate.enter, loans.advance = _nothing, write
-    try:
-        yield
-    finally:
-        gate.enter, loans.advance = enter, advance
-
-
-def _nothing() -> None:
-    pass
-
-
-def _write(told: CopyBorrowed) -> None:
-    row = Loan(
-        id=told.loan_id,
-        copy_id=told.copy_id,
-        book_id=told.book_id,
-        member_id=told.member_id,
-        branch_id=told.branch_id,
-        borrowed_at=told.borrowed_at,
-        due_at=told.due_at,
-    )
-    models.QuerySet(Loan).bulk_create([row])  # around the fold's refusal
-
-
 def _write_and_fire(told: CopyBorrowed) -> None:
-    _write(told)
+    writing.write(told)
     fire(told)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import secrets
+import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -57,44 +59,67 @@ def relays(
     """
     log = folder / f"relays-{ready}.log"
     log.write_text("")
+    env = _ours(environment)
+    children = [machine.relay(number, env) for number in range(1, count + 1)]
+    with _running(children, log):
+        if ready:
+            _wait_until(lambda: log.read_text().count("relay: ready") == count, log)
+        yield [child.process for child in children if child.process]
+
+
+@contextlib.contextmanager
+def web(folder: Path, **environment: str) -> Iterator[int]:
+    """Run the web server for a while, as `manage.py up` does; yield its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    log = folder / f"web-{port}.log"
+    child = machine.web(machine.address("127.0.0.1", port), _ours(environment))
+    with _running([child], log):
+        _wait_until(lambda: _answers(port), log)
+        yield port
+
+
+@contextlib.contextmanager
+def peer(*command: str, **environment: str) -> Iterator[None]:
+    """Run a command of a peer's for a while, as its documentation says."""
+    child = machine.command("peer", *command, env=machine.environment(**environment))
+    with _running([child], Path(os.devnull)):
+        yield
+
+
+def _ours(environment: dict[str, str]) -> dict[str, str]:
+    return machine.environment(**{"DJANGO_SETTINGS_MODULE": OURS, **environment})
+
+
+@contextlib.contextmanager
+def _running(children: Sequence[Child], log: Path) -> Iterator[None]:
     supervisor = Supervisor(say=lambda line: None)
-    children = [_relay(number, log, environment) for number in range(1, count + 1)]
     try:
         for child in children:
+            child.log, child.say = log, lambda line: None
             supervisor.add(child)
-        if ready:
-            _wait_for(log, count)
-        yield [child.process for child in children if child.process]
+        yield
     finally:
         supervisor.stop(children)
 
 
-def _relay(number: int, log: Path, environment: dict[str, str]) -> Child:
-    ours = {"DJANGO_SETTINGS_MODULE": OURS, **environment}
-    child = machine.relay(number, machine.environment(**ours))
-    child.log = log
-    child.say = lambda line: None
-    return child
-
-
-@contextlib.contextmanager
-def peer(*command: str) -> Iterator[None]:
-    """Run a command of a peer's for a while, as its documentation says."""
-    child = machine.command("peer", *command, env=machine.environment())
-    child.log, child.say = Path(os.devnull), lambda line: None
-    supervisor = Supervisor(say=lambda line: None)
+def _answers(port: int) -> bool:
+    server = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        supervisor.add(child)
-        yield
+        server.request("GET", "/livez")
+        return server.getresponse().status == 200
+    except ConnectionError:
+        return False
     finally:
-        supervisor.stop([child])
+        server.close()
 
 
-def _wait_for(log: Path, count: int) -> None:
+def _wait_until(started: Callable[[], bool], log: Path) -> None:
     give_up_at = time.monotonic() + PATIENCE
-    while log.read_text().count("relay: ready") < count:
+    while not started():
         if time.monotonic() > give_up_at:
-            raise RuntimeError(f"the relays did not start:\n{log.read_text()}")
+            raise RuntimeError(f"it did not start:\n{log.read_text()}")
         time.sleep(0.05)
 
 

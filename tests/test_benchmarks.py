@@ -7,6 +7,8 @@ import contextlib
 import json
 import re
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +16,13 @@ import pytest
 
 from benchmarks import databases
 from benchmarks.__main__ import ALL, _measure
+from benchmarks.crowd import KEPT, crowd
 from benchmarks.figures import round_by_round, row
+from benchmarks.plain import writing
 from benchmarks.report import Report
+from library.lending import loans
+from library.lending.models import Loan
+from outbox.models import Event
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "performance.md").read_text()
@@ -103,3 +110,77 @@ def test_what_breaks_is_a_row_with_its_reason_and_takes_no_other_along(
     assert told["seconds"].keys() == {"breaks", "works"}
     assert "the [bold]mailbox[/] was full" in files["table"].read_text()
     assert not all(each.holds for each in report.rows)
+
+
+def row_of(loan):
+    own = {"id", "copy_id", "book_id", "member_id"}
+    row = Loan.objects.filter(id=loan.loan_id).values().get()
+    return {name: value for name, value in row.items() if name not in own}
+
+
+def test_what_ours_is_measured_beside_writes_the_same_row_and_tells_nobody(
+    db, a_copy, a_member, now
+):
+    ours, plain = [
+        {"copy_id": a_copy(), "member_id": a_member(), "now": now} for _ in range(2)
+    ]
+    told = loans.borrow_copy(**ours)
+    before = Event.objects.count()
+
+    with writing.advancing():
+        untold = loans.borrow_copy(**plain)
+
+    assert row_of(untold) == row_of(told)
+    assert Event.objects.count() == before
+
+
+class Desk(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
+
+    def do_POST(self):
+        said = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.bodies.append(json.loads(said))
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def post():
+    """Return what has a crowd of two post to a server that answers with a status."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Desk) as server, crowd() as desks:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.bodies, server.connections = [], 0
+
+        def post(bodies, *, status):
+            server.status = status
+            where = {"port": server.server_address[1], "path": "/loans/"}
+            return server, desks.post(bodies, at_once=2, token="t", **where)
+
+        yield post
+
+        server.shutdown()
+
+
+def test_a_crowd_posts_everything_once_on_connections_that_are_kept(post):
+    bodies = list(range(4 * KEPT + 1))
+
+    server, answered = post(bodies, status=201)
+
+    assert sorted(server.bodies) == bodies
+    assert server.connections == 5
+    assert answered.rate == len(bodies) / answered.seconds
+
+
+def test_a_crowd_that_is_refused_measures_nothing(post):
+    with pytest.raises(RuntimeError, match="answered wrongly"):
+        post([1, 2, 3], status=409)
