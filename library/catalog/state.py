@@ -107,6 +107,7 @@ OTHERS = (
     "fee.charged",
     "fee.settled",
     "book.overdue",
+    "loan.forgotten",
     "endpoint.failed",
     "endpoint.recovered",
     "endpoint.switched_off",

@@ -16,6 +16,7 @@ EXAMPLES = {
     "policy": "students",
     "category": "student",
     "kind": "book",
+    "month": "2026-03",
 }
 
 
@@ -126,6 +127,30 @@ class CopyReturned:
     book_id: UUID
     member_id: UUID
     returned_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoanForgotten:
+    """
+    It is forgotten whose a loan was that is over; what is counted stays.
+
+    `month` is the one in which it was borrowed, by the branch's clocks.
+    """
+
+    type: ClassVar[str] = "loan.forgotten"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "copy:{copy_id}"
+    about: ClassVar[tuple[str, ...]] = ("loan_id", "copy_id", "book_id")
+    occurred: ClassVar[str] = "forgotten_at"
+
+    loan_id: UUID
+    copy_id: UUID
+    book_id: UUID
+    branch_id: UUID | None
+    category: str
+    kind: str
+    month: str
+    forgotten_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,8 @@ class Loan(FoldedModel):
     shortened = models.BooleanField(default=False)
     overdue_at = models.DateTimeField(null=True)
     returned_at = models.DateTimeField(null=True)
+    category = models.CharField(max_length=20, default="")
+    kind = models.CharField(max_length=20, default="")
 
     objects: ClassVar[LoanQuerySet] = LoanQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -92,6 +94,11 @@ class Loan(FoldedModel):
                 condition=models.Q(returned_at__isnull=True),
                 name="lending_loan_due",
             ),
+            models.Index(
+                fields=["returned_at"],
+                condition=models.Q(returned_at__isnull=False),
+                name="lending_loan_over",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -101,6 +108,19 @@ class Loan(FoldedModel):
     def calendar(self) -> Calendar:
         """When the branch is open that the copy was borrowed from."""
         return self.branch.calendar if self.branch else ALWAYS_OPEN
+
+
+class PastLoan(FoldedModel):
+    """What is still known of a loan once it is forgotten whose it was."""
+
+    id = models.UUIDField(primary_key=True)
+    branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, null=True)
+    category = models.CharField(max_length=20)
+    kind = models.CharField(max_length=20)
+    month = models.CharField(max_length=7)
+
+    def __str__(self) -> str:
+        return f"{self.kind} in {self.month}"
 
 
 class HoldQuerySet(FoldedQuerySet["Hold"]):

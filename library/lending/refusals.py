@@ -262,6 +262,19 @@ class FeeLimit(Refusal):
         )
 
 
+class HistoryKept(Refusal):
+    """It is still to be known whose the loan was."""
+
+    code = "history_kept"
+
+    def __init__(self, loan_id: UUID) -> None:
+        super().__init__(
+            f"Loan {loan_id} is open or was over lately, a fee is owed for it, or its "
+            "member wishes it kept. Wait for the start of a later day.",
+            loan_id=loan_id,
+        )
+
+
 class CopyNotOnLoan(Refusal):
     """The copy is not on loan, so it cannot be returned."""
 

@@ -1,6 +1,7 @@
 """
 What begins with a day: holds that nobody came for expire, copies that came free in
-other ways go to who waits, and what should have come back is overdue.
+other ways go to who waits, what should have come back is overdue, and what came back
+long ago is forgotten.
 
 Branches begin their days at different hours, so relays look every quarter of an hour,
 one of them for each duty and quarter. What is due is told by the tables alone: a run
@@ -21,7 +22,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from library.catalog.models import Copy
-from library.lending import holds, overdue
+from library.lending import history, holds, overdue
 from library.lending.models import DutyRun, Hold, Loan
 from library.refusals import Refusal
 
@@ -120,5 +121,9 @@ DUTIES: dict[str, tuple[Find, Act]] = {
     "mark_overdue": (
         _late_loans,
         lambda loan_id, now: overdue.mark_overdue(loan_id=loan_id, now=now),
+    ),
+    "forget_borrowers": (
+        history.to_forget,
+        lambda loan_id, now: history.forget_borrower(loan_id=loan_id, now=now),
     ),
 }

@@ -16,8 +16,9 @@ from library.lending.events import (
     HoldExpired,
     HoldPlaced,
     HoldReady,
+    LoanForgotten,
 )
-from library.lending.models import Hold, Loan
+from library.lending.models import Hold, Loan, PastLoan
 from outbox.folds import Fold, Row
 
 loans = Fold(Loan, key="loan_id")
@@ -34,6 +35,8 @@ def _(row: None, event: CopyBorrowed) -> Row:
         branch_id=event.branch_id,
         due_at=event.due_at,
         shortened=event.shortened,
+        category=event.category,
+        kind=event.kind,
     )
 
 
@@ -56,6 +59,25 @@ def _(row: Row, event: CopyOverdue) -> Row:
 @loans.on(CopyReturned)
 def _(row: Row, event: CopyReturned) -> Row:
     return replace(row, returned_at=event.returned_at)
+
+
+@loans.on(LoanForgotten)
+def _(row: Row, event: LoanForgotten) -> None:
+    """Forget it: nobody can ask any more whose it was."""
+
+
+past_loans = Fold(PastLoan, key="loan_id")
+
+
+@past_loans.on(LoanForgotten)
+def _(row: None, event: LoanForgotten) -> Row:
+    return past_loans.Row(
+        id=event.loan_id,
+        branch_id=event.branch_id,
+        category=event.category,
+        kind=event.kind,
+        month=event.month,
+    )
 
 
 holds = Fold(Hold, key="hold_id")
@@ -129,6 +151,7 @@ OTHERS = (
     "user.extended",
     "category.described",
 )
+past_loans.ignore("copy.marked", "policy.set", *FEES, *LOANS, *HOLDS, *OTHERS)
 loans.ignore("copy.marked", "policy.set", *FEES, *HOLDS, *OTHERS)
 holds.ignore(*FEES, "book.overdue")
-holds.ignore("policy.set", "book.renewed", "book.returned", *OTHERS)
+holds.ignore("policy.set", "loan.forgotten", "book.renewed", "book.returned", *OTHERS)

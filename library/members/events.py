@@ -50,6 +50,7 @@ class UserUpdated:
     language: str
     muted: tuple[str, ...] = ()
     at_once: tuple[str, ...] = ()
+    keep_history: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,6 +151,7 @@ class Member(FoldedModel):
     language = models.CharField(max_length=8)
     muted = ArrayField(models.CharField(max_length=40), default=list)
     at_once = ArrayField(models.CharField(max_length=40), default=list)
+    keep_history = models.BooleanField(default=False)
     blocked = ArrayField(models.CharField(max_length=20), default=list)
     expires_on = models.DateField(null=True)
     registered_at = models.DateTimeField()

@@ -25,9 +25,11 @@ def change_preferences(
     muted: Iterable[str] | None = None,
     at_once: Iterable[str] | None = None,
     category: str | None = None,
+    keep_history: bool | None = None,
 ) -> UserUpdated:
     """
-    Change a member's language, letters or category; None: as it was.
+    Change a member's language, letters, category, or whether it is kept what they
+    borrowed; None: as it was.
 
     Raises UnknownMember, and InvalidMember for a value there is not.
     """
@@ -44,6 +46,7 @@ def change_preferences(
         at_once=rules.at_once(
             member.at_once if at_once is None else at_once, letters.digest_kinds()
         ),
+        keep_history=member.keep_history if keep_history is None else keep_history,
     )
     advance(updated)
     return updated

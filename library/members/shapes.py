@@ -57,6 +57,9 @@ class MemberShown(serializers.Serializer[object]):
     card_barcode = Text(source="user.card_barcode", allow_null=True, default=None)
     is_librarian = serializers.BooleanField(source="user.is_staff", default=False)
     category = Text()
+    keep_history = serializers.BooleanField(
+        help_text="What was brought back long ago is not forgotten."
+    )
     blocked = serializers.ListField(
         child=Text(), help_text="Why nothing more is lent, in codes; empty: it is."
     )
@@ -107,6 +110,10 @@ class Preferences(Given):
         max_length=KINDS,
         required=False,
         help_text="Kinds of which each letter shall come by itself, not in a digest.",
+    )
+    keep_history = serializers.BooleanField(
+        required=False,
+        help_text="Keep what you borrowed; otherwise it is forgotten some time later.",
     )
     category = Category(required=False)
 

@@ -37,6 +37,7 @@ def _(row: Row, event: UserUpdated) -> Row:
         language=event.language,
         muted=list(event.muted),
         at_once=list(event.at_once),
+        keep_history=event.keep_history,
     )
 
 
@@ -73,6 +74,7 @@ OTHERS = (
     "fee.charged",
     "fee.settled",
     "book.overdue",
+    "loan.forgotten",
     "endpoint.failed",
     "endpoint.recovered",
     "endpoint.switched_off",

@@ -21,6 +21,7 @@ LENDING = (
     "book.borrowed",
     "book.renewed",
     "book.overdue",
+    "loan.forgotten",
     "book.returned",
     "hold.placed",
     "hold.ready",

@@ -48,7 +48,9 @@ for each in (activity, titles_lent):
     each.ignore("copy.added", "copy.moved", "copy.marked", "copy.removed")
     each.ignore("user.registered", "user.updated", "category.described")
     each.ignore("user.blocked", "user.unblocked", "user.extended")
-    each.ignore("book.renewed", "book.returned", "book.overdue", "user.erased")
+    each.ignore(
+        "book.renewed", "book.returned", "book.overdue", "user.erased", "loan.forgotten"
+    )
     each.ignore("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
     each.ignore("fee.charged", "fee.settled")
     each.ignore("branch.described", "policy.set", "titles.announced")

@@ -78,7 +78,7 @@ availability.ignore(
     "user.extended",
     "category.described",
 )
-availability.ignore("book.overdue")
+availability.ignore("book.overdue", "loan.forgotten")
 availability.ignore("user.registered", "user.updated")
 
 

@@ -40,7 +40,7 @@ due_loans.ignore(
     "user.extended",
     "category.described",
 )
-due_loans.ignore("book.overdue")
+due_loans.ignore("book.overdue", "loan.forgotten")
 due_loans.ignore("book.created", "book.updated", "book.deleted")
 due_loans.ignore("copy.moved", "copy.marked")
 due_loans.ignore("copy.added", "copy.removed", "user.registered", "user.updated")

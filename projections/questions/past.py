@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+from library.lending.events import LoanForgotten
+from outbox import log
 from projections import as_of, registry
 from projections.models import Shelf
 from projections.questions.shelves import shelves
@@ -39,7 +41,7 @@ class Account:
 
 def shelf(member_id: UUID, *, returned: bool, upto: int | None) -> list[Shelf]:
     """Return a member's shelf at a position, in the order of today's."""
-    found = as_of.rows(shelves, about=[member_id], upto=upto)
+    found = _known(as_of.rows(shelves, about=[member_id], upto=upto))
     if not returned:
         at_home = [row for row in found if row.returned_at is None]
         return sorted(at_home, key=lambda row: (row.due_at, row.loan_id))
@@ -60,6 +62,9 @@ def book(book_id: UUID, *, upto: int | None) -> Any | None:
         return None
     loans = as_of.rows(_fold(LOANS), about=[book_id], upto=upto)
     out = {loan.copy_id: loan for loan in loans if loan.returned_at is None}
+    known = {loan.id for loan in _known(out.values())}
+    for loan in out.values():
+        loan.member_id = loan.member_id if loan.id in known else None
     wishes = [hold for hold in holds([book_id], upto=upto) if hold.closed_at is None]
     kept = {hold.copy_id: hold for hold in wishes if hold.copy_id}
     found.waiting = [hold for hold in wishes if hold.position]
@@ -115,6 +120,14 @@ def with_titles(rows: Iterable[Any], *, upto: int | None) -> list[Any]:
     for row in found:
         row.title = books[row.book_id].title
     return found
+
+
+def _known(rows: Iterable[Any]) -> list[Any]:
+    """Leave out the loans that were forgotten since: that goes for earlier moments."""
+    found = list(rows)
+    later = log.concerning([row.pk for row in found], types=[LoanForgotten.type])
+    forgotten = {cast(LoanForgotten, each.event).loan_id for each in later}
+    return [row for row in found if row.pk not in forgotten]
 
 
 def _books(ids: Iterable[UUID], upto: int | None) -> dict[UUID, Any]:

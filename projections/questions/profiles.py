@@ -87,7 +87,7 @@ def _without(row: Row, loan_id: UUID) -> list[UUID]:
     return [each for each in row.overdue if each != loan_id]
 
 
-profiles.ignore("user.erased", "hold.ready")
+profiles.ignore("user.erased", "loan.forgotten", "hold.ready")
 profiles.ignore("book.created", "book.updated", "book.deleted")
 profiles.ignore("copy.added", "copy.moved", "copy.marked", "copy.removed")
 profiles.ignore("user.blocked", "user.unblocked", "user.extended", "category.described")

@@ -48,7 +48,13 @@ def _(row: Row | None, event: BookCreated | BookUpdated, key: str) -> Row:
 for each in (search, vocabulary):
     each.ignore("copy.moved", "copy.marked")
     each.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
-    each.ignore("book.borrowed", "book.renewed", "book.returned", "book.overdue")
+    each.ignore(
+        "book.borrowed",
+        "book.renewed",
+        "book.returned",
+        "book.overdue",
+        "loan.forgotten",
+    )
     each.ignore(
         "user.erased",
         "user.blocked",

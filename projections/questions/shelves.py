@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
+from library.lending.events import (
+    CopyBorrowed,
+    CopyRenewed,
+    CopyReturned,
+    LoanForgotten,
+)
 from outbox.folds import Fold, Row
 from projections.models import Shelf
 
@@ -31,6 +36,11 @@ def _(row: Row, event: CopyRenewed) -> Row:
 @shelves.on(CopyReturned)
 def _(row: Row, event: CopyReturned) -> Row:
     return replace(row, returned_at=event.returned_at)
+
+
+@shelves.on(LoanForgotten)
+def _(row: Row, event: LoanForgotten) -> None:
+    """Forgotten: nobody has it in their history any more."""
 
 
 shelves.ignore("fee.charged", "fee.settled")

@@ -95,7 +95,7 @@ def by_branch(copies: Iterable[Stock]) -> list[dict[str, Any]]:
 
 
 stock.ignore("book.created", "book.updated", "book.deleted")
-stock.ignore("book.renewed", "book.overdue", "hold.placed")
+stock.ignore("book.renewed", "book.overdue", "loan.forgotten", "hold.placed")
 stock.ignore("fee.charged", "fee.settled")
 stock.ignore("user.registered", "user.updated", "user.erased", "category.described")
 stock.ignore("user.blocked", "user.unblocked", "user.extended")

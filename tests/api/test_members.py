@@ -348,3 +348,10 @@ def test_a_librarian_makes_a_category_that_readers_may_see(librarian, reader):
     assert reader.get("/api/v1/categories/").json()["results"] == [made.json()]
     assert changed.json()["category"] == "teacher"
     problem(unknown, 400, "invalid_member")
+
+
+def test_a_reader_wishes_that_his_history_is_kept(reader):
+    before = reader.get("/api/v1/members/me/").json()
+    after = reader.patch("/api/v1/members/me/", {"keep_history": True}).json()
+
+    assert (before["keep_history"], after["keep_history"]) == (False, True)

@@ -54,14 +54,29 @@ class Migration(migrations.Migration):
                 ('shortened', models.BooleanField(default=False)),
                 ('overdue_at', models.DateTimeField(null=True)),
                 ('returned_at', models.DateTimeField(null=True)),
+                ('category', models.CharField(default='', max_length=20)),
+                ('kind', models.CharField(default='', max_length=20)),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='loans', to='catalog.book')),
                 ('branch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.DO_NOTHING, to='catalog.branch')),
                 ('copy', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='loans', to='catalog.copy')),
                 ('member', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='loans', to='members.member')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('returned_at__isnull', True)), fields=['due_at'], name='lending_loan_due')],
+                'indexes': [models.Index(condition=models.Q(('returned_at__isnull', True)), fields=['due_at'], name='lending_loan_due'), models.Index(condition=models.Q(('returned_at__isnull', False)), fields=['returned_at'], name='lending_loan_over')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('returned_at__isnull', True)), fields=('copy',), name='lending_loan_one_open_per_copy')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PastLoan',
+            fields=[
+                ('id', models.UUIDField(primary_key=True, serialize=False)),
+                ('category', models.CharField(max_length=20)),
+                ('kind', models.CharField(max_length=20)),
+                ('month', models.CharField(max_length=7)),
+                ('branch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.DO_NOTHING, to='catalog.branch')),
+            ],
+            options={
+                'abstract': False,
             },
         ),
     ]

@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(max_length=8)),
                 ('muted', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
                 ('at_once', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
+                ('keep_history', models.BooleanField(default=False)),
                 ('blocked', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None)),
                 ('expires_on', models.DateField(null=True)),
                 ('registered_at', models.DateTimeField()),

@@ -19,7 +19,9 @@ from library.lending import start_of_day
 class Command(BaseCommand):
     """Do the duties of the day, and say how many entries each had."""
 
-    help = "Expire holds, hand out free copies and mark what is overdue."
+    help = (
+        "Expire holds, hand out free copies, mark what is overdue, forget what is past."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the option."""
