@@ -24,7 +24,9 @@ from benchmarks.figures import Row, round_by_round, row
 from benchmarks.heard.apps import NAME
 from benchmarks.heard.models import Heard
 from benchmarks.peers.receivers import PeerBookHeardOf
+from benchmarks.sinks import Sink, sink
 
+PUBLISHING = "benchmarks.peers.publishing"
 MESSAGES = 5_000
 ROUNDS = 3
 PATIENCE = 300.0  # seconds
@@ -34,9 +36,17 @@ LOOK = 0.2  # seconds between looks at how many were heard
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure our relay and the peer's."""
     count = MESSAGES // (10 if quick else 1)
-    with owing.route("signals", NAME, "book.created", ordered=True):
+    with (
+        owing.route("signals", NAME, "book.created", ordered=True),
+        sink("stomp") as broker,
+    ):
         rates = round_by_round(
-            ROUNDS, {"ours": partial(_ours, count), "peer": partial(_peer, count)}
+            ROUNDS,
+            {
+                "ours": partial(_ours, count),
+                "peer": partial(_peer, count),
+                "publisher": partial(_publisher, broker, count),
+            },
         )
     yield row(
         "signals, one worker process",
@@ -45,6 +55,13 @@ def rows(*, quick: bool) -> Iterator[Row]:
         beside="django-domain-events",
         must=2.5,
         reach=5,
+    )
+    yield row(
+        "signals, one worker process",
+        rates["ours"],
+        rates["publisher"],
+        beside="django-outbox-pattern's own publisher, fire and forget",
+        reach=1,
     )
 
 
@@ -64,6 +81,15 @@ def _peer(count: int) -> float:
             for _ in range(count):
                 fire(PeerBookHeardOf(uuid4(), owing.TITLE, [*owing.AUTHORS], now))
         return _heard(count)
+
+
+def _publisher(broker: Sink, count: int) -> float:
+    """Return how many a second it sends to a broker; nobody has heard of them yet."""
+    broker.forget()
+    where = {"STOMP_PORT": str(broker.port), "DJANGO_SETTINGS_MODULE": PUBLISHING}
+    with stage.peer("publish", **where):
+        owing.books(count)
+        return broker.rate(count)
 
 
 def _heard(count: int) -> float:

@@ -1,5 +1,5 @@
 """
-`python -m benchmarks.sinks http|smtp`: what is delivered to, in a process of its own.
+`python -m benchmarks.sinks http|smtp|stomp`: what is delivered to, in its own process.
 
 Each takes everything and answers at once, on connections that are kept. It prints its
 port first; then, for each line it is given, the moments (by the machine's monotonic
@@ -123,6 +123,36 @@ class Http(asyncio.Protocol):
             self.transport.write(OK)
 
 
+class Stomp(asyncio.Protocol):
+    """Just enough of STOMP 1.2 for who sends and says good-bye."""
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self.arrivals = arrivals
+        self.came = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.came = (self.came + data).lstrip(b"\n")
+        while (end := self.came.find(b"\n\n")) >= 0:
+            command, *lines = self.came[:end].decode().splitlines()
+            headers = dict(line.split(":", 1) for line in lines)
+            ends = end + 2 + int(headers.get("content-length", 0))
+            if len(self.came) <= ends:  # a NUL comes behind
+                return
+            self.came = self.came[ends + 1 :].lstrip(b"\n")
+            self._take(command, headers)
+
+    def _take(self, command: str, headers: dict[str, str]) -> None:
+        if command in {"CONNECT", "STOMP"}:
+            self.transport.write(b"CONNECTED\nversion:1.2\n\n\0")
+        elif command == "SEND":
+            self.arrivals.note(headers["dop-msg-id"].encode())
+        elif receipt := headers.get("receipt"):
+            self.transport.write(f"RECEIPT\nreceipt-id:{receipt}\n\n\0".encode())
+
+
 class Mailbox:
     """Takes each letter, by its Message-ID."""
 
@@ -141,6 +171,7 @@ async def main(kind: str) -> None:
     made = {
         "http": lambda: Http(arrivals),
         "smtp": lambda: SMTP(Mailbox(arrivals), loop=loop),
+        "stomp": lambda: Stomp(arrivals),
     }
     server = await loop.create_server(made[kind], "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
