@@ -59,7 +59,8 @@ class StillInUse(Refusal):
     def __init__(self, what: str, subject: UUID, blockers: Sequence[UUID]) -> None:
         super().__init__(
             f"The {what} {subject} cannot go: {len(blockers)} open loan(s), hold(s), "
-            "fee(s) or endpoint(s) stand in the way. Take the copies back, cancel the "
-            "holds, settle the fees and remove the endpoints first.",
+            "transit(s), fee(s) or endpoint(s) stand in the way. Take the copies back, "
+            "scan those under way where they arrive, cancel the holds, settle the fees "
+            "and remove the endpoints first.",
             blockers=list(blockers),
         )

@@ -25,7 +25,7 @@ MOST_HITS = 10_000
 MOST_WORDS = 20
 MOST_VALUES = 20  # of a facet
 
-IS_IN = "coalesce(a.copies > a.on_loan + a.set_aside, false)"
+IS_IN = "coalesce(a.copies > a.on_loan + a.set_aside + a.in_transit + a.marked, false)"
 FILTERS = {
     "author": "%(author)s = ANY(s.authors)",
     "language": "s.language = %(language)s",

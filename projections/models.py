@@ -120,7 +120,10 @@ class AvailabilityQuerySet(FoldedQuerySet["Availability"]):
     def on_shelf(self) -> AvailabilityQuerySet:
         """Return the books of which a copy can be borrowed now."""
         return self.live().filter(
-            copies__gt=models.F("on_loan") + models.F("set_aside") + models.F("marked")
+            copies__gt=models.F("on_loan")
+            + models.F("set_aside")
+            + models.F("in_transit")
+            + models.F("marked")
         )
 
 
@@ -128,7 +131,8 @@ class Availability(FoldedModel):
     """
     How many copies of a book there are, and how many are out or set aside.
 
-    `marked` ones are missing, damaged or lost.
+    Copies `in_transit` are under way to a branch, `marked` ones are missing, damaged
+    or lost: of none of these is it said that it can be borrowed.
     """
 
     book_id = models.UUIDField(primary_key=True)
@@ -136,6 +140,7 @@ class Availability(FoldedModel):
     copies = models.PositiveIntegerField(default=0)
     on_loan = models.PositiveIntegerField(default=0)
     set_aside = models.PositiveIntegerField(default=0)
+    in_transit = models.PositiveIntegerField(default=0)
     marked = models.PositiveIntegerField(default=0)
     withdrawn_at = models.DateTimeField(null=True)
 
@@ -145,12 +150,13 @@ class Availability(FoldedModel):
         db_table = "availability"
         verbose_name_plural = "availability"
         constraints = [
-            # More copies out, set aside or marked than there are: an event was
-            # missed or came twice.
+            # More copies out, set aside, under way or marked than there are: an
+            # event was missed or came twice.
             models.CheckConstraint(
                 condition=models.Q(
                     copies__gte=models.F("on_loan")
                     + models.F("set_aside")
+                    + models.F("in_transit")
                     + models.F("marked")
                 ),
                 name="availability_on_loan_within_copies",
@@ -163,7 +169,8 @@ class Availability(FoldedModel):
     @property
     def available(self) -> int:
         """How many copies can be borrowed now."""
-        return int(self.copies - self.on_loan - self.set_aside - self.marked)
+        taken = self.on_loan + self.set_aside + self.in_transit + self.marked
+        return int(self.copies - taken)
 
 
 class Place(StrEnum):
@@ -172,6 +179,7 @@ class Place(StrEnum):
     SHELF = "shelf"
     LOAN = "loan"
     SET_ASIDE = "set_aside"
+    IN_TRANSIT = "in_transit"
 
 
 class Stock(FoldedModel):

@@ -77,6 +77,7 @@ class InBranch(serializers.Serializer[object]):
     copies = serializers.IntegerField()
     on_loan = serializers.IntegerField()
     set_aside = serializers.IntegerField()
+    in_transit = serializers.IntegerField(help_text="Those under way to a branch.")
     marked = serializers.IntegerField(help_text="Missing, damaged or lost ones.")
     available = serializers.IntegerField()
 
@@ -89,6 +90,7 @@ class AvailabilityShown(serializers.Serializer[object]):
     copies = serializers.IntegerField()
     on_loan = serializers.IntegerField()
     set_aside = serializers.IntegerField()
+    in_transit = serializers.IntegerField(help_text="Those under way to a branch.")
     marked = serializers.IntegerField(help_text="Missing, damaged or lost ones.")
     available = serializers.IntegerField()
     branches = serializers.SerializerMethodField()

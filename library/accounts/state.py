@@ -35,8 +35,11 @@ LENDING = (
     "book.overdue",
     "loan.forgotten",
     "book.returned",
+    "copy.sent",
+    "copy.arrived",
     "hold.placed",
     "hold.ready",
+    "hold.requeued",
     "hold.cancelled",
     "hold.expired",
 )

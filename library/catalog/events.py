@@ -128,13 +128,13 @@ class CopyMarked:
     """
     A copy is `missing`, `damaged` or `lost` from now on, or (empty) found or whole.
 
-    `hold_id` is the hold for which it was set aside: its member waits again.
+    `transit_id` is the way between branches that it was on, which ends here.
     """
 
     type: ClassVar[str] = "copy.marked"
     schema_version: ClassVar[int] = 1
     stream: ClassVar[str] = "copy:{copy_id}"
-    about: ClassVar[tuple[str, ...]] = ("copy_id", "book_id", "hold_id")
+    about: ClassVar[tuple[str, ...]] = ("copy_id", "book_id")
     occurred: ClassVar[str] = "marked_at"
 
     copy_id: UUID
@@ -142,7 +142,7 @@ class CopyMarked:
     before: str
     condition: str
     marked_at: datetime
-    hold_id: UUID | None = None
+    transit_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,6 +113,7 @@ OTHERS = (
     "endpoint.switched_off",
     "hold.placed",
     "hold.ready",
+    "hold.requeued",
     "hold.cancelled",
     "hold.expired",
     "book.renewed",
@@ -127,6 +128,8 @@ OTHERS = (
     "titles.announced",
     "book.borrowed",
     "book.returned",
+    "copy.sent",
+    "copy.arrived",
 )
 branches.ignore(*BOOKS, *COPIES, *OTHERS)
 books.ignore("branch.described", *COPIES, *OTHERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from library.lending.models import Hold, Loan
+from library.lending.models import Hold, Loan, Transit
 from outbox.windows import Window
 
 
@@ -14,6 +14,13 @@ class LoanWindow(Window):
     list_select_related = ["book", "copy"]
     search_fields = ["copy__barcode"]
     ordering = ["-borrowed_at", "id"]
+
+
+@admin.register(Transit)
+class TransitWindow(Window):
+    list_display = ["id", "copy", "from_branch", "to_branch", "sent_at"]
+    list_select_related = ["copy", "from_branch", "to_branch"]
+    ordering = ["sent_at", "id"]
 
 
 @admin.register(Hold)

@@ -86,5 +86,5 @@ def _hold_still(member: Member, copy_ids: Sequence[UUID]) -> None:
     """Lock the books of copies, then the copies and those kept for the member."""
     copies = Copy.objects.filter(id__in=copy_ids)
     books = Book.objects.lock_all(copies.values_list("book", flat=True))
-    kept = Hold.objects.ready().filter(member=member, book__in=books)
+    kept = Hold.objects.assigned().filter(member=member, book__in=books)
     Copy.objects.lock_all([*copy_ids, *kept.values_list("copy", flat=True)])

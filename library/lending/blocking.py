@@ -10,7 +10,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from library.accounts.models import Fee
-from library.lending.models import Hold, Loan
+from library.lending.models import Hold, Loan, Transit
 
 
 def book(book_id: UUID) -> list[UUID]:
@@ -27,7 +27,8 @@ def member(member_id: UUID) -> list[UUID]:
 
 
 def copy(copy_id: UUID) -> list[UUID]:
-    """Return the open loan, or the ready hold, that keeps a copy from going."""
+    """Return the open loan, the hold or the way home that keeps a copy from going."""
     loans = Loan.objects.open().filter(copy=copy_id).values_list("id", flat=True)
-    holds = Hold.objects.ready().filter(copy=copy_id).values_list("id", flat=True)
-    return [*loans, *holds]
+    holds = Hold.objects.assigned().filter(copy=copy_id).values_list("id", flat=True)
+    transits = Transit.objects.filter(copy=copy_id).values_list("id", flat=True)
+    return [*loans, *holds, *transits]

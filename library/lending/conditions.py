@@ -10,10 +10,11 @@ from django.db import transaction
 from library.advance import advance
 from library.catalog import rules
 from library.catalog.events import CopyMarked
-from library.catalog.models import Book, Copy
-from library.catalog.refusals import AlreadyMarked, UnknownCopy
+from library.catalog.models import Copy
+from library.catalog.refusals import AlreadyMarked
 from library.lending import holds
-from library.lending.models import Hold, Loan
+from library.lending.held import held_with_book
+from library.lending.models import Loan, Transit
 from library.refusals import StillInUse
 from outbox import gate
 
@@ -35,26 +36,30 @@ def mark_copy(*, copy_id: UUID, condition: str, now: datetime) -> CopyMarked:
     if loan := Loan.objects.of_copy(copy.id):
         raise StillInUse("copy", copy.id, [loan.id])
 
-    kept = Hold.objects.ready().filter(copy=copy.id).first()
+    transit = Transit.objects.of_copy(copy.id)
     marked = CopyMarked(
         copy_id=copy.id,
         book_id=copy.book_id,
         before=copy.condition,
         condition=condition,
         marked_at=now,
-        hold_id=kept.id if kept else None,
+        transit_id=transit.id if transit else None,
     )
+    holds.take_back(copy.id, now)
     advance(marked)
     holds.hand_out(book_id=copy.book_id, now=now)
     return marked
 
 
-def held_with_book(copy_id: UUID) -> Copy:
-    """Return a copy, its book locked first and then itself. Raises UnknownCopy."""
-    book_id = (
-        Copy.objects.live().filter(id=copy_id).values_list("book", flat=True).first()
+def found(copy: Copy, now: datetime) -> Copy:
+    """Take the mark off a copy that somebody has in hand; both are locked."""
+    advance(
+        CopyMarked(
+            copy_id=copy.id,
+            book_id=copy.book_id,
+            before=copy.condition,
+            condition="",
+            marked_at=now,
+        )
     )
-    if book_id is None:
-        raise UnknownCopy(copy_id)
-    Book.objects.lock(book_id)
-    return Copy.objects.lock(copy_id)
+    return Copy.objects.lock(copy.id)

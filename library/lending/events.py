@@ -27,7 +27,8 @@ class CopyBorrowed:
 
     `due_at` and the numbers of the policy are said here and never worked out
     again: a later change of policy must not rewrite history. `hold_id` is the hold
-    that ends with it, `hold_copy_id` the copy that was set aside for that hold.
+    that ends with it, `hold_copy_id` the copy that was set aside for that hold,
+    `transit_id` the way the copy was on, which ends here.
     `category` is the member's at that time, `kind` the copy's: what is counted.
     `shortened`: it is due before its time, since the membership ends.
     Those lent in one basket share a `basket_id`.
@@ -58,6 +59,7 @@ class CopyBorrowed:
     policy_version: int = 0
     hold_id: UUID | None = None
     hold_copy_id: UUID | None = None
+    transit_id: UUID | None = None
     category: str = ""
     kind: str = ""
     shortened: bool = False
@@ -114,7 +116,7 @@ class CopyOverdue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyReturned:
-    """A copy came back, whoever brought it."""
+    """A copy came back, whoever brought it, and to whichever branch."""
 
     type: ClassVar[str] = "book.returned"
     schema_version: ClassVar[int] = 1
@@ -127,6 +129,51 @@ class CopyReturned:
     book_id: UUID
     member_id: UUID
     returned_at: datetime
+    branch_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopySent:
+    """A copy is under way: home, or to where `member_id` wants to pick it up."""
+
+    type: ClassVar[str] = "copy.sent"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "copy:{copy_id}"
+    about: ClassVar[tuple[str, ...]] = (
+        "transit_id",
+        "copy_id",
+        "book_id",
+        "hold_id",
+        "member_id",
+    )
+    occurred: ClassVar[str] = "sent_at"
+
+    transit_id: UUID
+    copy_id: UUID
+    book_id: UUID
+    from_branch_id: UUID | None
+    to_branch_id: UUID
+    hold_id: UUID | None
+    member_id: UUID | None
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyArrived:
+    """A copy is where it was sent; `hold_id` is the hold it was under way for."""
+
+    type: ClassVar[str] = "copy.arrived"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "copy:{copy_id}"
+    about: ClassVar[tuple[str, ...]] = ("transit_id", "copy_id", "book_id", "hold_id")
+    occurred: ClassVar[str] = "arrived_at"
+
+    transit_id: UUID
+    copy_id: UUID
+    book_id: UUID
+    branch_id: UUID
+    hold_id: UUID | None
+    arrived_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +202,11 @@ class LoanForgotten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldPlaced:
-    """A member waits for a book; numbers of a book's holds count 1, 2, 3 …"""
+    """
+    A member waits for a book; numbers of a book's holds count 1, 2, 3 …
+
+    Without a `pickup_branch_id` it is picked up wherever the copy is.
+    """
 
     type: ClassVar[str] = "hold.placed"
     schema_version: ClassVar[int] = 1
@@ -171,6 +222,7 @@ class HoldPlaced:
     hold_limit: int | None
     policy: str
     policy_version: int
+    pickup_branch_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +246,29 @@ class HoldReady:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRequeued:
+    """
+    The copy is not to be had after all: the member waits again, in the old place.
+
+    `copy_id` was set aside, if it was ready.
+    """
+
+    type: ClassVar[str] = "hold.requeued"
+    schema_version: ClassVar[int] = 1
+    stream: ClassVar[str] = "hold:{hold_id}"
+    about: ClassVar[tuple[str, ...]] = ("hold_id", "book_id", "copy_id", "member_id")
+    occurred: ClassVar[str] = "requeued_at"
+
+    hold_id: UUID
+    book_id: UUID
+    member_id: UUID
+    copy_id: UUID | None
+    requeued_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldCancelled:
-    """A member waits no longer; `copy_id` was set aside, if one was."""
+    """A member waits no longer; `copy_id` was set aside, if it was ready."""
 
     type: ClassVar[str] = "hold.cancelled"
     schema_version: ClassVar[int] = 1

@@ -58,7 +58,10 @@ class Holds(ListView):
 
         def act() -> Made:
             placed = holds.place_hold(
-                book_id=said["book_id"], member_id=member_id, now=timezone.now()
+                book_id=said["book_id"],
+                member_id=member_id,
+                pickup_branch_id=said.get("pickup_branch_id"),
+                now=timezone.now(),
             )
             return Made(placed.hold_id)
 

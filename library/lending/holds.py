@@ -9,9 +9,10 @@ from django.db import transaction
 from django.db.models import Max
 
 from library.advance import advance
-from library.catalog.models import Book, Copy
+from library.catalog.models import Book, Branch, Copy
+from library.catalog.refusals import UnknownBranch
 from library.lending import queue, rules
-from library.lending.events import HoldCancelled, HoldExpired, HoldPlaced
+from library.lending.events import HoldCancelled, HoldExpired, HoldPlaced, HoldRequeued
 from library.lending.models import Hold, Loan
 from library.lending.refusals import HoldClosed, HoldNotOver, UnknownHold
 from library.members.models import Member
@@ -21,17 +22,27 @@ from outbox.ids import new_id
 
 
 @transaction.atomic
-def place_hold(*, book_id: UUID, member_id: UUID, now: datetime) -> HoldPlaced:
+def place_hold(
+    *,
+    book_id: UUID,
+    member_id: UUID,
+    now: datetime,
+    pickup_branch_id: UUID | None = None,
+) -> HoldPlaced:
     """
     Let a member wait for a book; a copy that is free is set aside at once.
 
+    With a pickup branch it is sent there first; without, it waits where it is.
+
     Locks the member, the book, then its copies. Raises UnknownMember,
-    UnknownBook, and, with all reasons that apply, NothingToHold,
+    UnknownBook, UnknownBranch, and, with all reasons that apply, NothingToHold,
     AlreadyOnLoanToMember, AlreadyOnHold or HoldLimit.
     """
     gate.enter()
     member = Member.objects.lock(member_id)
     book = Book.objects.lock(book_id)
+    if pickup_branch_id and not Branch.objects.filter(id=pickup_branch_id).exists():
+        raise UnknownBranch(pickup_branch_id)
 
     policy = policies.for_loan(None, member.category, "")
     rules.check_may_hold(policy, _wish(member, book))
@@ -45,6 +56,7 @@ def place_hold(*, book_id: UUID, member_id: UUID, now: datetime) -> HoldPlaced:
         hold_limit=policy.hold_limit,
         policy=policy.name,
         policy_version=policy.version,
+        pickup_branch_id=pickup_branch_id,
     )
     advance(placed)
     hand_out(book_id=book.id, now=now)
@@ -64,11 +76,11 @@ def cancel_hold(*, hold_id: UUID, now: datetime) -> HoldCancelled:
         hold_id=hold.id,
         book_id=hold.book_id,
         member_id=hold.member_id,
-        copy_id=hold.copy_id,
+        copy_id=hold.copy_id if hold.ready_at else None,
         cancelled_at=now,
     )
     advance(cancelled)
-    hand_on(hold.copy_id, now)
+    hand_on(hold, now)
     return cancelled
 
 
@@ -92,27 +104,57 @@ def expire_hold(*, hold_id: UUID, now: datetime) -> HoldExpired:
         expired_at=now,
     )
     advance(expired)
-    hand_on(hold.copy_id, now)
+    hand_on(hold, now)
     return expired
 
 
 @transaction.atomic
 def hand_out(*, book_id: UUID, now: datetime) -> None:
-    """Set the free copies of a book aside for those who wait. Locks the book."""
+    """
+    Set the free copies of a book aside for those who wait, or send them there.
+
+    One that is at the pickup branch goes before others. Locks the book.
+    """
     gate.enter()
     Book.objects.lock(book_id)
-    for copy in queue.free_copies(book_id):
-        ready = queue.next_for(copy, now)
-        if ready:
-            advance(ready)
+    free = queue.free_copies(book_id)
+    if not free:
+        return
+    waiting = Hold.objects.waiting(book_id).select_related("member", "pickup_branch")
+    for hold in waiting:
+        nearest = sorted(free, key=lambda copy: copy.branch_id != hold.pickup_branch_id)
+        for copy in nearest:
+            if handed := queue.hand_over(copy, hold, copy.branch, now):
+                advance(handed)
+                free.remove(copy)
+                break
 
 
-def hand_on(copy_id: UUID | None, now: datetime) -> None:
-    """Set a copy that came free aside for the next; its book and it are locked."""
-    if copy_id is not None:
-        ready = queue.next_for(Copy.objects.lock(copy_id), now)
-        if ready:
-            advance(ready)
+def hand_on(hold: Hold, now: datetime) -> None:
+    """Pass on the copy that was set aside for a hold; its book and it are locked."""
+    if hold.copy_id is not None and hold.ready_at is not None:
+        put_away(Copy.objects.lock(hold.copy_id), hold.branch, now)
+
+
+def take_back(copy_id: UUID, now: datetime) -> None:
+    """Let whoever was to have a copy wait again; its book and it are locked."""
+    hold = Hold.objects.assigned().filter(copy=copy_id).first()
+    if hold is not None:
+        advance(
+            HoldRequeued(
+                hold_id=hold.id,
+                book_id=hold.book_id,
+                member_id=hold.member_id,
+                copy_id=hold.copy_id if hold.ready_at else None,
+                requeued_at=now,
+            )
+        )
+
+
+def put_away(copy: Copy, at: Branch | None, now: datetime) -> None:
+    """Set a copy that came free aside, or send it away; its book and it are locked."""
+    if handed := queue.next_for(copy, at, now):
+        advance(handed)
 
 
 def _open_and_held(hold_id: UUID) -> Hold:
@@ -122,7 +164,7 @@ def _open_and_held(hold_id: UUID) -> Hold:
         raise UnknownHold(hold_id)
     if known.closed_at is None:
         Book.objects.lock(known.book_id)
-    hold = Hold.objects.get(id=hold_id)
+    hold = Hold.objects.select_related("branch").get(id=hold_id)
     if hold.closed_at is not None:
         raise HoldClosed(hold_id, hold.outcome)
     if hold.copy_id is not None:

@@ -12,10 +12,10 @@ from library.accounts.events import FeeCharged
 from library.accounts.models import Fee
 from library.advance import advance
 from library.catalog.models import Book, Copy
-from library.catalog.refusals import UnknownCopy
 from library.lending import holds, queue, rules
 from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
-from library.lending.models import Hold, Loan
+from library.lending.held import held_with_book, place
+from library.lending.models import Hold, Loan, Transit
 from library.lending.refusals import AlreadyReturned, CopyNotOnLoan, UnknownLoan
 from library.members.models import Member
 from library.policies import policies
@@ -54,6 +54,7 @@ def borrow_copy(
     today = copy.calendar.day_of(now)
     rules.check_may_borrow(policy, standing, _standing(copy), today)
     due = rules.due_date(policy, copy.calendar, now, member.expires_on)
+    transit = Transit.objects.of_copy(copy.id)
 
     borrowed = CopyBorrowed(
         loan_id=new_id(),
@@ -68,7 +69,8 @@ def borrow_copy(
         policy=policy.name,
         policy_version=policy.version,
         hold_id=hold.id if hold else None,
-        hold_copy_id=hold.copy_id if hold else None,
+        hold_copy_id=hold.copy_id if hold and hold.ready_at else None,
+        transit_id=transit.id if transit else None,
         category=member.category,
         kind=copy.kind,
         shortened=due.shortened,
@@ -76,7 +78,7 @@ def borrow_copy(
     )
     advance(borrowed)
     if hold and hold.copy_id != copy.id:
-        holds.hand_on(hold.copy_id, now)
+        holds.hand_on(hold, now)
     return borrowed
 
 
@@ -125,39 +127,43 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
 
 @transaction.atomic
 def return_copy(
-    *, copy_id: UUID, now: datetime, loan_id: UUID | None = None
+    *,
+    copy_id: UUID,
+    now: datetime,
+    loan_id: UUID | None = None,
+    at: UUID | None = None,
+    returned_at: datetime | None = None,
 ) -> CopyReturned:
     """
-    Take a copy back, whoever brings it; with `loan_id`, close that loan only.
+    Take a copy back, whoever brings it, at a branch or (None) where it is at home.
 
-    It is set aside for whose turn it is. Locks the book, then the copy.
+    With `loan_id`, close that loan only. `returned_at` may lie in the past, as for
+    what was in the night box; a time to come is taken as now. The copy then goes
+    where it is wanted, or home. Locks the book, then the copy.
 
-    Raises UnknownCopy, CopyNotOnLoan, and AlreadyReturned where the loan named
-    is not the open one.
+    Raises UnknownCopy, UnknownBranch, CopyNotOnLoan, ReturnedTooEarly, and
+    AlreadyReturned where the loan named is not the open one.
     """
     gate.enter()
-    book_id = (
-        Copy.objects.live().filter(id=copy_id).values_list("book", flat=True).first()
-    )
-    if book_id is None:
-        raise UnknownCopy(copy_id)
-    Book.objects.lock(book_id)
-    copy = Copy.objects.lock(copy_id)
+    copy = held_with_book(copy_id)
+    branch = place(copy, at)
     loan = Loan.objects.of_copy(copy.id)
     if loan_id is not None and (loan is None or loan.id != loan_id):
         raise AlreadyReturned(loan_id)
     if loan is None:
         raise CopyNotOnLoan(copy.id)
 
+    back_at = rules.returned_at(loan.id, loan.borrowed_at, returned_at, now)
     returned = CopyReturned(
         loan_id=loan.id,
         copy_id=copy.id,
         book_id=loan.book_id,
         member_id=loan.member_id,
-        returned_at=now,
+        returned_at=back_at,
+        branch_id=branch.id if branch else None,
     )
-    advance(*_with_fee(returned, loan, now))
-    holds.hand_on(copy.id, now)
+    advance(*_with_fee(returned, loan, back_at))
+    holds.put_away(copy, branch, now)
     return returned
 
 
@@ -224,7 +230,7 @@ def _with_fee(
 def _standing(copy: Copy) -> rules.CopyStanding:
     loan = Loan.objects.of_copy(copy.id)
     if loan is None:
-        kept = Hold.objects.ready().filter(copy=copy.id)
+        kept = Hold.objects.assigned().filter(copy=copy.id)
         kept_for = kept.values_list("member", flat=True).first()
         return rules.CopyStanding(
             copy_id=copy.id, kept_for=kept_for, condition=copy.condition

@@ -130,9 +130,13 @@ class HoldQuerySet(FoldedQuerySet["Hold"]):
         """Return the holds that somebody still waits with."""
         return self.filter(closed_at__isnull=True)
 
+    def assigned(self) -> HoldQuerySet:
+        """Return the holds for which a copy is set aside, or under way."""
+        return self.open().filter(copy__isnull=False)
+
     def ready(self) -> HoldQuerySet:
         """Return the holds for which a copy is set aside."""
-        return self.open().filter(copy__isnull=False)
+        return self.assigned().filter(pickup_until__isnull=False)
 
     def waiting(self, book_id: UUID) -> HoldQuerySet:
         """Return the holds whose turn has not come, in their order."""
@@ -157,7 +161,12 @@ class HoldQuerySet(FoldedQuerySet["Hold"]):
 
 
 class Hold(FoldedModel):
-    """A member's wish for a book: in its queue, then ready, then over."""
+    """
+    A member's wish for a book: in its queue, then ready, then over.
+
+    `pickup_branch` is where the copy is wanted, `branch` where it waits once ready;
+    while it is under way to there, the hold has a copy and is not ready.
+    """
 
     id = models.UUIDField(primary_key=True)
     book = models.ForeignKey(Book, on_delete=models.DO_NOTHING, related_name="holds")
@@ -166,7 +175,11 @@ class Hold(FoldedModel):
     )
     number = models.PositiveIntegerField()
     placed_at = models.DateTimeField()
+    pickup_branch = models.ForeignKey(
+        Branch, on_delete=models.DO_NOTHING, null=True, related_name="wanted_here"
+    )
     copy = models.ForeignKey(Copy, on_delete=models.DO_NOTHING, null=True)
+    branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, null=True)
     ready_at = models.DateTimeField(null=True)
     pickup_until = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
@@ -192,10 +205,14 @@ class Hold(FoldedModel):
             models.UniqueConstraint(
                 fields=["book", "number"], name="lending_hold_number"
             ),
-            # A copy that is set aside for ever.
+            # A copy that is set aside for ever, and a hold that is ready without one.
             models.CheckConstraint(
-                condition=models.Q(copy__isnull=True, pickup_until__isnull=True)
-                | models.Q(copy__isnull=False, pickup_until__isnull=False),
+                condition=models.Q(ready_at__isnull=True, pickup_until__isnull=True)
+                | models.Q(
+                    copy__isnull=False,
+                    ready_at__isnull=False,
+                    pickup_until__isnull=False,
+                ),
                 name="lending_hold_ready_has_an_end",
             ),
         ]
@@ -212,5 +229,48 @@ class Hold(FoldedModel):
 
     @property
     def status(self) -> str:
-        """What has become of it: waiting, ready, or how it ended."""
-        return self.outcome or ("ready" if self.copy_id else "waiting")
+        """What has become of it: waiting, in_transit, ready, or how it ended."""
+        if self.outcome or self.copy_id is None:
+            return self.outcome or "waiting"
+        return "ready" if self.ready_at else "in_transit"
+
+
+class TransitQuerySet(FoldedQuerySet["Transit"]):
+    """Questions about copies that are under way."""
+
+    def of_copy(self, copy_id: UUID) -> Transit | None:
+        """Return the way a copy is on, if it is on one."""
+        return self.filter(copy_id=copy_id).first()
+
+
+class Transit(FoldedModel):
+    """A copy on its way to a branch. One that has arrived has no row."""
+
+    id = models.UUIDField(primary_key=True)
+    copy = models.ForeignKey(Copy, on_delete=models.DO_NOTHING)
+    from_branch = models.ForeignKey(
+        Branch, on_delete=models.DO_NOTHING, null=True, related_name="sent_from"
+    )
+    to_branch = models.ForeignKey(
+        Branch, on_delete=models.DO_NOTHING, related_name="sent_to"
+    )
+    sent_at = models.DateTimeField()
+
+    objects: ClassVar[TransitQuerySet] = TransitQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            # One copy on two ways.
+            models.UniqueConstraint(
+                fields=["copy"], name="lending_transit_one_per_copy"
+            ),
+            # A copy sent to where it is.
+            models.CheckConstraint(
+                condition=models.Q(from_branch__isnull=True)
+                | ~models.Q(from_branch=models.F("to_branch")),
+                name="lending_transit_goes_elsewhere",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.copy_id} to {self.to_branch_id}"

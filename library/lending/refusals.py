@@ -62,20 +62,6 @@ class NotForLoan(Refusal):
         )
 
 
-class MarkedCopy(Refusal):
-    """The copy is missing, damaged or lost, and not lent as it is."""
-
-    code = "not_for_loan"
-
-    def __init__(self, copy_id: UUID, condition: str) -> None:
-        super().__init__(
-            f"Copy {copy_id} is marked {condition} and is not lent. "
-            "Give it to the desk, where the mark can be taken off.",
-            copy_id=copy_id,
-            condition=condition,
-        )
-
-
 class LoanLimit(Refusal):
     """The member has as many loans as the policy allows."""
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from library.catalog.calendars import Calendar
+from library.lending.copy_refusals import MarkedCopy, ReturnedTooEarly
 from library.lending.refusals import (
     AlreadyOnHold,
     AlreadyOnLoanToMember,
@@ -16,7 +17,6 @@ from library.lending.refusals import (
     FeeLimit,
     HoldLimit,
     LoanLimit,
-    MarkedCopy,
     NoGain,
     NotForLoan,
     NothingToHold,
@@ -135,6 +135,20 @@ def renewed_due_date(
     """
     ends_on = loan.membership.expires_on
     return due_date(policy, calendar, max(loan.due_at, now), ends_on)
+
+
+def returned_at(
+    loan_id: UUID, borrowed_at: datetime, stated: datetime | None, now: datetime
+) -> datetime:
+    """
+    Return when a loan ended: when it is said it did, but not in times to come.
+
+    Raises ReturnedTooEarly for a time before the loan began.
+    """
+    ended_at = min(stated or now, now)
+    if stated is not None and ended_at < borrowed_at:
+        raise ReturnedTooEarly(loan_id, borrowed_at, ended_at)
+    return ended_at
 
 
 def check_may_hold(policy: Policy, wish: Wish) -> None:

@@ -104,7 +104,8 @@ class HoldShown(serializers.Serializer[object]):
     """
     A hold. `position` counts from 1 while it waits; a copy is set aside once ready.
 
-    `status` is waiting, ready, fulfilled, cancelled or expired.
+    `status` is waiting, in_transit, ready, fulfilled, cancelled or expired. It is
+    wanted at `pickup_branch_id`, or (null) wherever it is, and waits at `branch_id`.
     """
 
     id = serializers.UUIDField()
@@ -114,17 +115,24 @@ class HoldShown(serializers.Serializer[object]):
     status = serializers.CharField()
     position = serializers.IntegerField(allow_null=True)
     placed_at = serializers.DateTimeField()
+    pickup_branch_id = serializers.UUIDField(allow_null=True)
     copy_id = serializers.UUIDField(allow_null=True)
+    branch_id = serializers.UUIDField(allow_null=True)
     ready_at = serializers.DateTimeField(allow_null=True)
     pickup_until = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
 
 
 class NewHold(Given):
-    """A book to wait for: oneself, or, by a librarian, anybody."""
+    """
+    A book to wait for: oneself, or, by a librarian, anybody.
+
+    Without a branch to pick it up at, it waits wherever the copy is.
+    """
 
     book_id = serializers.UUIDField()
     member_id = serializers.UUIDField(required=False)
+    pickup_branch_id = serializers.UUIDField(required=False, allow_null=True)
 
 
 class HoldQuery(Given):

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from library.catalog.models import Copy
 from library.lending import history, holds, overdue
-from library.lending.models import DutyRun, Hold, Loan
+from library.lending.models import DutyRun, Hold, Loan, Transit
 from library.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -95,9 +95,11 @@ def _ended_holds(now: datetime) -> Iterable[UUID]:
 def _books_with_copies_to_hand_out(now: datetime) -> Iterable[UUID]:
     wanted = Hold.objects.open().filter(book=OuterRef("book"), copy__isnull=True)
     on_loan = Loan.objects.open().filter(copy=OuterRef("pk"))
-    set_aside = Hold.objects.ready().filter(copy=OuterRef("pk"))
+    assigned = Hold.objects.assigned().filter(copy=OuterRef("pk"))
+    under_way = Transit.objects.filter(copy=OuterRef("pk"))
     free = Copy.objects.sound().filter(Exists(wanted), ~Exists(on_loan))
-    books = free.filter(~Exists(set_aside)).values_list("book", flat=True)
+    free = free.filter(~Exists(assigned), ~Exists(under_way))
+    books = free.values_list("book", flat=True)
     return list(books.distinct().order_by("book"))
 
 

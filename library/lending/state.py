@@ -8,17 +8,20 @@ from uuid import UUID
 
 from library.catalog.events import CopyMarked
 from library.lending.events import (
+    CopyArrived,
     CopyBorrowed,
     CopyOverdue,
     CopyRenewed,
     CopyReturned,
+    CopySent,
     HoldCancelled,
     HoldExpired,
     HoldPlaced,
     HoldReady,
+    HoldRequeued,
     LoanForgotten,
 )
-from library.lending.models import Hold, Loan, PastLoan
+from library.lending.models import Hold, Loan, PastLoan, Transit
 from outbox.folds import Fold, Row
 
 loans = Fold(Loan, key="loan_id")
@@ -83,6 +86,10 @@ def _(row: None, event: LoanForgotten) -> Row:
 holds = Fold(Hold, key="hold_id")
 
 
+def _hold(event: CopyBorrowed | CopySent) -> list[UUID]:
+    return [event.hold_id] if event.hold_id else []
+
+
 @holds.on(HoldPlaced)
 def _(row: None, event: HoldPlaced) -> Row:
     return holds.Row(
@@ -91,6 +98,7 @@ def _(row: None, event: HoldPlaced) -> Row:
         member_id=event.member_id,
         number=event.number,
         placed_at=event.placed_at,
+        pickup_branch_id=event.pickup_branch_id,
     )
 
 
@@ -99,6 +107,7 @@ def _(row: Row, event: HoldReady) -> Row:
     return replace(
         row,
         copy_id=event.copy_id,
+        branch_id=event.branch_id,
         ready_at=event.ready_at,
         pickup_until=event.pickup_until,
     )
@@ -114,23 +123,63 @@ def _(row: Row, event: HoldExpired) -> Row:
     return _closed(row, event.expired_at, "expired")
 
 
-@holds.on(CopyBorrowed, keys=lambda event: [event.hold_id] if event.hold_id else [])
+@holds.on(CopyBorrowed, keys=_hold)
 def _(row: Row, event: CopyBorrowed, key: UUID) -> Row:
     return _closed(row, event.borrowed_at, "fulfilled")
 
 
-@holds.on(CopyMarked, keys=lambda event: [event.hold_id] if event.hold_id else [])
-def _(row: Row, event: CopyMarked, key: UUID) -> Row:
-    return replace(row, copy_id=None, ready_at=None, pickup_until=None)
+@holds.on(CopySent, keys=_hold)
+def _(row: Row, event: CopySent, key: UUID) -> Row:
+    return replace(row, copy_id=event.copy_id)
+
+
+@holds.on(HoldRequeued)
+def _(row: Row, event: HoldRequeued) -> Row:
+    return replace(row, copy_id=None, branch_id=None, ready_at=None, pickup_until=None)
 
 
 def _closed(row: Row, at: datetime, outcome: str) -> Row:
     return replace(row, closed_at=at, outcome=outcome)
 
 
+transits = Fold(Transit, key="transit_id")
+
+
+def _transit(event: CopyBorrowed | CopyMarked) -> list[UUID]:
+    return [event.transit_id] if event.transit_id else []
+
+
+@transits.on(CopySent)
+def _(row: None, event: CopySent) -> Row:
+    return transits.Row(
+        id=event.transit_id,
+        copy_id=event.copy_id,
+        from_branch_id=event.from_branch_id,
+        to_branch_id=event.to_branch_id,
+        sent_at=event.sent_at,
+    )
+
+
+@transits.on(CopyArrived)
+def _(row: Row, event: CopyArrived) -> None:
+    """Forget the way: it has come to its end."""
+
+
+@transits.on(CopyBorrowed, keys=_transit)
+@transits.on(CopyMarked, keys=_transit)
+def _(row: Row, event: CopyBorrowed | CopyMarked, key: UUID) -> None:
+    """Forget the way: the copy went home with somebody, or is sought."""
+
+
 FEES = ("fee.charged", "fee.settled")
 LOANS = ("book.borrowed", "book.renewed", "book.overdue", "book.returned")
-HOLDS = ("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
+HOLDS = (
+    "hold.placed",
+    "hold.ready",
+    "hold.requeued",
+    "hold.cancelled",
+    "hold.expired",
+)
 OTHERS = (
     "endpoint.failed",
     "endpoint.recovered",
@@ -151,7 +200,10 @@ OTHERS = (
     "user.extended",
     "category.described",
 )
-past_loans.ignore("copy.marked", "policy.set", *FEES, *LOANS, *HOLDS, *OTHERS)
-loans.ignore("copy.marked", "policy.set", *FEES, *HOLDS, *OTHERS)
-holds.ignore(*FEES, "book.overdue")
+TRANSITS = ("copy.sent", "copy.arrived")
+past_loans.ignore("copy.marked", *TRANSITS, "policy.set", *FEES, *LOANS, *HOLDS)
+past_loans.ignore(*OTHERS)
+loans.ignore("copy.marked", "policy.set", *FEES, *HOLDS, *TRANSITS, *OTHERS)
+holds.ignore(*FEES, "book.overdue", "copy.marked", "copy.arrived")
 holds.ignore("policy.set", "loan.forgotten", "book.renewed", "book.returned", *OTHERS)
+transits.ignore(*FEES, *HOLDS, *LOANS[1:], "loan.forgotten", "policy.set", *OTHERS)

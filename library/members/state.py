@@ -80,6 +80,7 @@ OTHERS = (
     "endpoint.switched_off",
     "hold.placed",
     "hold.ready",
+    "hold.requeued",
     "hold.cancelled",
     "hold.expired",
     "book.renewed",
@@ -95,6 +96,8 @@ OTHERS = (
     "copy.removed",
     "book.borrowed",
     "book.returned",
+    "copy.sent",
+    "copy.arrived",
 )
 USERS = (
     "user.registered",

@@ -46,8 +46,11 @@ OTHERS = (
     "book.borrowed",
     "book.renewed",
     "book.returned",
+    "copy.sent",
+    "copy.arrived",
     "hold.placed",
     "hold.ready",
+    "hold.requeued",
     "hold.cancelled",
     "hold.expired",
 )

@@ -49,13 +49,14 @@ class Migration(migrations.Migration):
                 ('copies', models.PositiveIntegerField(default=0)),
                 ('on_loan', models.PositiveIntegerField(default=0)),
                 ('set_aside', models.PositiveIntegerField(default=0)),
+                ('in_transit', models.PositiveIntegerField(default=0)),
                 ('marked', models.PositiveIntegerField(default=0)),
                 ('withdrawn_at', models.DateTimeField(null=True)),
             ],
             options={
                 'verbose_name_plural': 'availability',
                 'db_table': 'availability',
-                'constraints': [models.CheckConstraint(condition=models.Q(('copies__gte', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('on_loan'), '+', models.F('set_aside')), '+', models.F('marked')))), name='availability_on_loan_within_copies')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('copies__gte', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('on_loan'), '+', models.F('set_aside')), '+', models.F('in_transit')), '+', models.F('marked')))), name='availability_on_loan_within_copies')],
             },
         ),
         migrations.CreateModel(

@@ -13,11 +13,14 @@ from library.catalog.events import (
     CopyRemoved,
 )
 from library.lending.events import (
+    CopyArrived,
     CopyBorrowed,
     CopyReturned,
+    CopySent,
     HoldCancelled,
     HoldExpired,
     HoldReady,
+    HoldRequeued,
 )
 from outbox.folds import Fold, Row
 from projections.models import Availability
@@ -47,21 +50,37 @@ def _(row: Row, event: CopyAdded) -> Row:
 
 @availability.on(CopyRemoved)
 def _(row: Row, event: CopyRemoved) -> Row:
-    marked = 1 if event.condition else 0
-    return replace(row, copies=row.copies - 1, marked=row.marked - marked)
+    marked = row.marked - bool(event.condition)
+    return replace(row, copies=row.copies - 1, marked=marked)
 
 
 @availability.on(CopyMarked)
 def _(row: Row, event: CopyMarked) -> Row:
-    marked = bool(event.condition) - bool(event.before)
-    kept = 1 if event.hold_id else 0
-    return replace(row, marked=row.marked + marked, set_aside=row.set_aside - kept)
+    return replace(
+        row,
+        marked=row.marked + bool(event.condition) - bool(event.before),
+        in_transit=row.in_transit - bool(event.transit_id),
+    )
+
+
+@availability.on(CopySent)
+def _(row: Row, event: CopySent) -> Row:
+    return replace(row, in_transit=row.in_transit + 1)
+
+
+@availability.on(CopyArrived)
+def _(row: Row, event: CopyArrived) -> Row:
+    return replace(row, in_transit=row.in_transit - 1)
 
 
 @availability.on(CopyBorrowed)
 def _(row: Row, event: CopyBorrowed) -> Row:
-    kept = 1 if event.hold_copy_id else 0
-    return replace(row, on_loan=row.on_loan + 1, set_aside=row.set_aside - kept)
+    return replace(
+        row,
+        on_loan=row.on_loan + 1,
+        set_aside=row.set_aside - bool(event.hold_copy_id),
+        in_transit=row.in_transit - bool(event.transit_id),
+    )
 
 
 @availability.on(CopyReturned)
@@ -87,9 +106,10 @@ def _(row: Row, event: HoldReady) -> Row:
     return replace(row, set_aside=row.set_aside + 1)
 
 
+@availability.on(HoldRequeued)
 @availability.on(HoldCancelled)
 @availability.on(HoldExpired)
-def _(row: Row, event: HoldCancelled | HoldExpired) -> Row:
+def _(row: Row, event: HoldRequeued | HoldCancelled | HoldExpired) -> Row:
     return replace(row, set_aside=row.set_aside - 1) if event.copy_id else row
 
 

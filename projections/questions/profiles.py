@@ -89,6 +89,7 @@ def _without(row: Row, loan_id: UUID) -> list[UUID]:
 
 profiles.ignore("user.erased", "loan.forgotten", "hold.ready")
 profiles.ignore("book.created", "book.updated", "book.deleted")
+profiles.ignore("copy.sent", "copy.arrived", "hold.requeued")
 profiles.ignore("copy.added", "copy.moved", "copy.marked", "copy.removed")
 profiles.ignore("user.blocked", "user.unblocked", "user.extended", "category.described")
 profiles.ignore("branch.described", "policy.set", "titles.announced")

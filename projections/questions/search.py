@@ -46,7 +46,7 @@ def _(row: Row | None, event: BookCreated | BookUpdated, key: str) -> Row:
 
 
 for each in (search, vocabulary):
-    each.ignore("copy.moved", "copy.marked")
+    each.ignore("copy.moved", "copy.marked", "copy.sent", "copy.arrived")
     each.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
     each.ignore(
         "book.borrowed",
@@ -64,6 +64,7 @@ for each in (search, vocabulary):
         "fee.charged",
         "fee.settled",
     )
+    each.ignore("hold.requeued")
     each.ignore("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
     each.ignore("branch.described", "policy.set", "titles.announced")
     each.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")

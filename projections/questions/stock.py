@@ -1,4 +1,4 @@
-"""Where is each copy: on its shelf, out with a member, set aside for one, or gone?"""
+"""Where is each copy: on its shelf, with a member, set aside, under way, or gone?"""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from uuid import UUID
 
 from library.catalog.events import CopyAdded, CopyMarked, CopyMoved, CopyRemoved
 from library.lending.events import (
+    CopyArrived,
     CopyBorrowed,
     CopyReturned,
+    CopySent,
     HoldCancelled,
     HoldExpired,
     HoldReady,
+    HoldRequeued,
 )
 from outbox.folds import Fold, Row
 from projections.models import Place, Stock
@@ -65,14 +68,29 @@ def _(row: Row, event: CopyReturned) -> Row:
     return replace(row, place=Place.SHELF.value)
 
 
+@stock.on(CopySent)
+def _(row: Row, event: CopySent) -> Row:
+    return replace(row, place=Place.IN_TRANSIT.value)
+
+
+@stock.on(CopyArrived)
+def _(row: Row, event: CopyArrived) -> Row:
+    return replace(row, place=Place.SHELF.value)
+
+
 @stock.on(HoldReady)
 def _(row: Row, event: HoldReady) -> Row:
     return replace(row, place=Place.SET_ASIDE.value)
 
 
-@stock.on(HoldCancelled, keys=lambda event: [event.copy_id] if event.copy_id else [])
-@stock.on(HoldExpired, keys=lambda event: [event.copy_id] if event.copy_id else [])
-def _(row: Row, event: HoldCancelled | HoldExpired, key: UUID) -> Row:
+def _kept(event: HoldRequeued | HoldCancelled | HoldExpired) -> list[UUID]:
+    return [event.copy_id] if event.copy_id else []
+
+
+@stock.on(HoldRequeued, keys=_kept)
+@stock.on(HoldCancelled, keys=_kept)
+@stock.on(HoldExpired, keys=_kept)
+def _(row: Row, event: HoldRequeued | HoldCancelled | HoldExpired, key: UUID) -> Row:
     return replace(row, place=Place.SHELF.value)
 
 
@@ -87,6 +105,7 @@ def by_branch(copies: Iterable[Stock]) -> list[dict[str, Any]]:
             "copies": places[branch_id].total(),
             "on_loan": places[branch_id][Place.LOAN],
             "set_aside": places[branch_id][Place.SET_ASIDE],
+            "in_transit": places[branch_id][Place.IN_TRANSIT],
             "marked": sum(places[branch_id][each] for each in MARKS),
             "available": places[branch_id][Place.SHELF],
         }

@@ -66,7 +66,7 @@ def test_deliveries_cost_the_same_however_many(
 def test_borrowing_costs_this_much(reader, a_copy, django_assert_num_queries):
     given = {"copy_id": a_copy()}
 
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         answer = reader.post("/api/v1/loans/", given)
 
     assert answer.status_code == 201
@@ -75,7 +75,7 @@ def test_borrowing_costs_this_much(reader, a_copy, django_assert_num_queries):
 def test_a_key_costs_this_much_more(reader, a_copy, django_assert_num_queries):
     given = {"copy_id": a_copy()}
 
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         answer = reader.keyed("/api/v1/loans/", given, "k1")
 
     assert answer.status_code == 201

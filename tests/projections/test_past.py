@@ -182,6 +182,7 @@ BESIDES = {
     [
         ("shelves", "member_id"),
         ("accounts_fee", "member_id"),
+        ("lending_hold", "member_id"),
         ("lending_hold", "book_id"),
         ("lending_loan", "book_id"),
         ("catalog_copy", "book_id"),
@@ -206,10 +207,3 @@ def test_an_account_knows_that_a_copy_is_no_longer_set_aside(
     (wanted,) = past.account(member_id, upto=None).holds
 
     assert (wanted.id, wanted.copy_id, wanted.position) == (hold.hold_id, None, 1)
-
-
-def test_opening_and_closing_a_hold_is_about_its_member():
-    steps = registry.every_fold()["lending_hold"].steps
-    whose = [each.type for each in steps if "member_id" not in each.about]
-
-    assert whose == ["copy.marked"]

@@ -36,12 +36,14 @@ class Migration(migrations.Migration):
                 ('closed_at', models.DateTimeField(null=True)),
                 ('outcome', models.CharField(default='', max_length=10)),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='holds', to='catalog.book')),
+                ('branch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.DO_NOTHING, to='catalog.branch')),
                 ('copy', models.ForeignKey(null=True, on_delete=django.db.models.deletion.DO_NOTHING, to='catalog.copy')),
                 ('member', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='holds', to='members.member')),
+                ('pickup_branch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='wanted_here', to='catalog.branch')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['pickup_until'], name='lending_hold_pickup')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('book', 'member'), name='lending_hold_one_open_per_member_and_book'), models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('copy',), name='lending_hold_one_open_per_copy'), models.UniqueConstraint(fields=('book', 'number'), name='lending_hold_number'), models.CheckConstraint(condition=models.Q(models.Q(('copy__isnull', True), ('pickup_until__isnull', True)), models.Q(('copy__isnull', False), ('pickup_until__isnull', False)), _connector='OR'), name='lending_hold_ready_has_an_end')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('book', 'member'), name='lending_hold_one_open_per_member_and_book'), models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('copy',), name='lending_hold_one_open_per_copy'), models.UniqueConstraint(fields=('book', 'number'), name='lending_hold_number'), models.CheckConstraint(condition=models.Q(models.Q(('pickup_until__isnull', True), ('ready_at__isnull', True)), models.Q(('copy__isnull', False), ('pickup_until__isnull', False), ('ready_at__isnull', False)), _connector='OR'), name='lending_hold_ready_has_an_end')],
             },
         ),
         migrations.CreateModel(
@@ -77,6 +79,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
+            name='Transit',
+            fields=[
+                ('id', models.UUIDField(primary_key=True, serialize=False)),
+                ('sent_at', models.DateTimeField()),
+                ('copy', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, to='catalog.copy')),
+                ('from_branch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='sent_from', to='catalog.branch')),
+                ('to_branch', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='sent_to', to='catalog.branch')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('copy',), name='lending_transit_one_per_copy'), models.CheckConstraint(condition=models.Q(('from_branch__isnull', True), models.Q(('from_branch', models.F('to_branch')), _negated=True), _connector='OR'), name='lending_transit_goes_elsewhere')],
             },
         ),
     ]

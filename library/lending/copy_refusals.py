@@ -1,0 +1,39 @@
+"""How the desk says no about where a copy is, and what is wrong with it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from library.refusals import Refusal
+
+
+class MarkedCopy(Refusal):
+    """The copy is missing, damaged or lost, and not lent as it is."""
+
+    code = "not_for_loan"
+
+    def __init__(self, copy_id: UUID, condition: str) -> None:
+        super().__init__(
+            f"Copy {copy_id} is marked {condition} and is not lent. "
+            "Give it to the desk, where the mark can be taken off.",
+            copy_id=copy_id,
+            condition=condition,
+        )
+
+
+class ReturnedTooEarly(Refusal):
+    """The stated time of a return lies before the loan."""
+
+    code = "returned_too_early"
+
+    def __init__(
+        self, loan_id: UUID, borrowed_at: datetime, returned_at: datetime
+    ) -> None:
+        super().__init__(
+            f"Loan {loan_id} began on {borrowed_at:%d %B %Y at %H:%M} UTC, after the "
+            f"time given, {returned_at:%d %B %Y at %H:%M} UTC. Give a later one.",
+            loan_id=loan_id,
+            borrowed_at=borrowed_at,
+            returned_at=returned_at,
+        )

@@ -1,0 +1,72 @@
+"""
+Copies on their way between branches, and the scan that says where one is.
+
+Whoever scans a copy that is not on loan is never refused: it has arrived, is still
+under way, is set aside, or goes to the shelf.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from library.advance import advance
+from library.catalog.models import Branch, Copy
+from library.lending import conditions, holds, queue, whereabouts
+from library.lending.events import CopyArrived
+from library.lending.held import held_with_book, place
+from library.lending.models import Hold, Loan, Transit
+from library.lending.whereabouts import Whereabouts
+from outbox import gate
+
+MISSING = "missing"
+
+
+@transaction.atomic
+def scan_copy(*, copy_id: UUID, now: datetime, at: UUID | None = None) -> Whereabouts:
+    """
+    Take note that a copy is at a branch or (None) at home; answer where it belongs.
+
+    One that was missing is found. One on loan stays so: it is returned, not scanned.
+    Locks the book, then the copy. Raises UnknownCopy and UnknownBranch.
+    """
+    gate.enter()
+    copy = held_with_book(copy_id)
+    branch = place(copy, at)
+    if Loan.objects.of_copy(copy.id) is None:
+        if copy.condition == MISSING:
+            copy = conditions.found(copy, now)
+        _put_right(copy, branch, now)
+    return whereabouts.of(copy.id)
+
+
+def _put_right(copy: Copy, at: Branch | None, now: datetime) -> None:
+    transit = Transit.objects.of_copy(copy.id)
+    if transit is not None:
+        if at is not None and at.id == transit.to_branch_id:
+            _arrive(transit, copy, at, now)
+    elif not Hold.objects.assigned().filter(copy=copy.id).exists():
+        holds.put_away(copy, at, now)
+
+
+def _arrive(transit: Transit, copy: Copy, at: Branch, now: datetime) -> None:
+    """End a way; who the copy was under way for is served before all others."""
+    assigned = Hold.objects.assigned().select_related("member", "pickup_branch")
+    hold = assigned.filter(copy=copy.id).first()
+    arrived = CopyArrived(
+        transit_id=transit.id,
+        copy_id=copy.id,
+        book_id=copy.book_id,
+        branch_id=at.id,
+        hold_id=hold.id if hold else None,
+        arrived_at=now,
+    )
+    advance(arrived)
+    handed = hold and queue.hand_over(copy, hold, at, now)
+    if handed:
+        advance(handed)
+    else:
+        holds.take_back(copy.id, now)
+        holds.put_away(copy, at, now)
