@@ -67,7 +67,7 @@ def _import(count: int) -> float:
 def _copy(count: int) -> float:
     now, columns = (
         timezone.now(),
-        "id, title, authors, isbn_given, language, created_at",
+        "id, title, authors, isbn_given, language, subjects, created_at",
     )
     with transaction.atomic():
         databases.run("CREATE TABLE bare_book (LIKE catalog_book INCLUDING ALL)")
@@ -78,7 +78,7 @@ def _copy(count: int) -> float:
         cursor.copy(f"COPY bare_book ({columns}) FROM STDIN") as copy,
     ):
         for _ in range(count):
-            copy.write_row((new_id(), TITLE, list(AUTHORS), "", "en", now))
+            copy.write_row((new_id(), TITLE, list(AUTHORS), "", "en", [], now))
     took = time.perf_counter() - started
     databases.run("DROP TABLE bare_book")
     return count / took

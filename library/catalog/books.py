@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -72,19 +72,23 @@ def add_books(*, new: Sequence[NewBook], now: datetime) -> list[BookCreated | Re
     A refused one does not keep the others out.
     """
     gate.enter()
-    holders = _holders([each.described.isbn13 for each in new])
-    answers: list[BookCreated | Refusal] = []
-    for each in new:
-        isbn13 = each.described.isbn13
-        if isbn13 in holders:
-            answers.append(IsbnTaken(isbn13, holders[isbn13]))
-            continue
-        created = _created(each, now)
-        if isbn13:
-            holders[isbn13] = created.book_id
-        answers.append(created)
+    numbers = _numbers(new)
+    _hold(numbers)
+    answers = _answers(new, _holders(numbers), now)
     advance(*(answer for answer in answers if isinstance(answer, BookCreated)))
     return answers
+
+
+def weigh_books(
+    *, new: Sequence[NewBook], now: datetime, taken: Collection[str]
+) -> list[BookCreated | Refusal]:
+    """
+    Answer as `add_books` would, if books with the numbers `taken` were there too.
+
+    Writes nothing, and locks nothing.
+    """
+    of_others = dict.fromkeys(taken, new_id())
+    return _answers(new, {**of_others, **_holders(_numbers(new))}, now)
 
 
 @transaction.atomic
@@ -171,9 +175,11 @@ def withdraw_book(*, book_id: UUID, now: datetime) -> BookDeleted:
 
 
 def _correct(book: Book, described: Description, now: datetime) -> BookUpdated:
-    holder = _holders([described.isbn13]).get(described.isbn13, book.id)
-    if described.isbn13 and holder != book.id:
-        raise IsbnTaken(described.isbn13, holder)
+    numbers = {described.isbn13} if described.isbn13 else set()
+    _hold(numbers)
+    for isbn13, holder in _holders(numbers).items():
+        if holder != book.id:
+            raise IsbnTaken(isbn13, holder)
 
     updated = BookUpdated(book_id=book.id, updated_at=now, **_said(described))
     advance(updated)
@@ -196,13 +202,40 @@ def _said(described: Description) -> dict[str, Any]:
 _SAID = tuple(field.name for field in fields(Description))
 
 
-def _holders(numbers: Iterable[str | None]) -> dict[str | None, UUID]:
-    """Return which live book has which ISBN, and hold these numbers for us."""
-    wanted = {number for number in numbers if number}
-    # There is no row to lock for a number nobody has yet: two that add the
-    # same one wait here, and the second is told who has it.
-    if not wanted:
+def _answers(
+    new: Sequence[NewBook], holders: dict[str, UUID], now: datetime
+) -> list[BookCreated | Refusal]:
+    answers: list[BookCreated | Refusal] = []
+    for each in new:
+        isbn13 = each.described.isbn13
+        if isbn13 and isbn13 in holders:
+            answers.append(IsbnTaken(isbn13, holders[isbn13]))
+            continue
+        created = _created(each, now)
+        if isbn13:
+            holders[isbn13] = created.book_id
+        answers.append(created)
+    return answers
+
+
+def _numbers(new: Sequence[NewBook]) -> set[str]:
+    return {each.described.isbn13 for each in new if each.described.isbn13}
+
+
+def _hold(numbers: Collection[str]) -> None:
+    """
+    Hold these ISBNs for us.
+
+    There is no row to lock for a number nobody has yet: two that add the same one
+    wait here, and the second is told who has it.
+    """
+    if numbers:
+        lock_values("isbn", numbers)
+
+
+def _holders(numbers: Collection[str]) -> dict[str, UUID]:
+    """Return which live book has which ISBN."""
+    if not numbers:
         return {}
-    lock_values("isbn", wanted)
-    found = Book.objects.live().filter(isbn13__in=wanted)
-    return dict(found.values_list("isbn13", "id"))
+    found = Book.objects.live().filter(isbn13__in=numbers)
+    return {str(isbn13): book for isbn13, book in found.values_list("isbn13", "id")}

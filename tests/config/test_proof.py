@@ -15,6 +15,7 @@ from config.proof import (
     brokers,
     demos,
     latency,
+    lending,
     letters,
     machines,
     main_job,
@@ -294,3 +295,23 @@ def test_letters_hold_if_each_has_one_message_id_and_some_were_dropped(found, ho
     assert "dropped after the final dot" in finding.figure
     assert not letters.counted(Ran(False, lines)).holds
     assert not letters.counted(Ran(True, ["no letters"])).holds
+
+
+@pytest.mark.parametrize(
+    ("wrong", "holds"),
+    [
+        ({}, True),
+        ({"again": 1}, False),
+        ({"books": 41}, False),
+        ({"events": 39}, False),
+        ({"records": 41}, False),
+    ],
+)
+def test_an_import_has_to_bring_every_book_once(wrong, holds):
+    figures = {"records": 40, "added": 40, "warnings": 3, "rejected": 0, "again": 0}
+    figures |= {"known": 40, "books": 40, "events": 40, **wrong}
+    said = f".imported {orjson.dumps(figures).decode()}"
+
+    assert lending.imported(Ran(True, ["", said])).holds is holds
+    assert not lending.imported(Ran(False, [said])).holds
+    assert not lending.imported(Ran(True, ["1 skipped"])).holds

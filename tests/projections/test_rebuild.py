@@ -19,11 +19,11 @@ from library.lending import loans
 from library.lending.models import Loan
 from library.lending.state import loans as loans_fold
 from library.members.models import Member
-from outbox import gate, sequencer
+from outbox import gate, progress, sequencer
 from outbox.apply import insert, written
 from outbox.errors import OutsideTransaction, WriteOutsideAdvance
 from outbox.folds import domain_folds
-from projections import feed, progress, reading, registry, replay, takeover
+from projections import feed, reading, registry, replay, takeover
 from projections.errors import CouldNotTakeOver
 from projections.models import Checkpoint, DueLoan
 from projections.questions.availability import availability

@@ -57,7 +57,7 @@ class Player:
             added=len(report.added),
             known=report.known,
             rejected=len(report.rejected),
-            reason=next(iter(report.rejected), ""),
+            reason=next((str(each.note) for each in report.rejected), ""),
         )
         return report.added
 

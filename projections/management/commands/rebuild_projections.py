@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from outbox.console import count
 from outbox.folds import Fold
+from outbox.progress import shown
 from projections import registry
 from projections.errors import RebuildRefused, UnknownProjection
-from projections.progress import shown
 from projections.reading import last_position
 from projections.rebuild import Rebuilt, rebuild
 from projections.verify import Difference, differences

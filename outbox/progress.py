@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -19,22 +19,22 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from projections.replay import Progress
+Progress = Callable[[int, int], None]
 
 EVERY = 5.0  # seconds between two plain lines
 
 
 @contextmanager
-def shown(name: str, stream: TextIO) -> Iterator[Progress]:
+def shown(name: str, stream: TextIO, unit: str = "events") -> Iterator[Progress]:
     """Show a bar on a terminal, and a line now and then elsewhere."""
     if not stream.isatty():
-        yield _Lines(name, stream)
+        yield _Lines(name, stream, unit)
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("events"),
+        TextColumn(unit),
         _Rate(),
         TimeRemainingColumn(),
     )
@@ -50,8 +50,8 @@ class _Rate(ProgressColumn):
 
 
 class _Lines:
-    def __init__(self, name: str, stream: TextIO) -> None:
-        self._name, self._stream = name, stream
+    def __init__(self, name: str, stream: TextIO, unit: str) -> None:
+        self._name, self._stream, self._unit = name, stream, unit
         self._began = time.monotonic()
         self._next_at = self._began + EVERY
 
@@ -63,6 +63,6 @@ class _Lines:
         rate = done / max(now - self._began, 0.001)
         left = (total - done) / rate if rate else 0
         self._stream.write(
-            f"{self._name}: {done:,} of {total:,} events, {rate:,.0f}/s, "
+            f"{self._name}: {done:,} of {total:,} {self._unit}, {rate:,.0f}/s, "
             f"{left:,.0f} s left\n"
         )
