@@ -51,7 +51,7 @@ def another(value, chance):
     if isinstance(value, int) and not isinstance(value, bool):
         return value + 1
     if isinstance(value, list):
-        return [*value, "another"]
+        return [*value, str(another(UUID(int=0), chance))]  # of texts or of ids
     if isinstance(value, str):
         return f"{value}x"[-8:]
     return value + timedelta(seconds=1)
