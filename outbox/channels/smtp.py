@@ -6,23 +6,27 @@ Whatever the server does, the conversation ends by a deadline.
 
 from __future__ import annotations
 
+import select
 import smtplib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
 
+from outbox import alarms
 from outbox.points import point
 
 GO_AHEAD = 354  # RFC 5321: start mail input
 LONGEST_KEPT = 60.0
 """Seconds a connection is used for: shorter than servers wait for a word."""
+BUSY = 1.0
+"""Seconds after a letter for which its connection is taken to be there still."""
 
 
 class Line(EmailBackend):
@@ -36,6 +40,7 @@ class Line(EmailBackend):
 
     call: smtplib.SMTP | None = None
     opened_at = 0.0
+    used_at = 0.0
     sent = False
     """Whether the text of the last message has begun to leave."""
     _text_expected = False
@@ -54,10 +59,11 @@ class Line(EmailBackend):
         """
         self.sent = self._text_expected = False
         self._go_ahead = partial(self._check_clock, ends, about_to_send)
-        with _until(ends, self.cut):
+        with alarms.DEADLINES.at(ends, self.cut):
             try:
                 self._connect(ends)
                 self.send_messages([message])
+                self.used_at = time.monotonic()
             except Exception:
                 if self._text_expected and not self.sent:
                     self.cut()  # a farewell would be the beginning of the text
@@ -110,11 +116,13 @@ class Line(EmailBackend):
         """
         Have a connection that answers.
 
-        A kept one is asked first, so that one that broke meanwhile is replaced
-        before the letter is begun. After that nothing is sent twice in one
-        attempt: a break may have come after the final dot.
+        A kept one is asked first, unless it has just been used, so that one that
+        broke meanwhile is replaced before the letter is begun. After that nothing
+        is sent twice in one attempt: a break may have come after the final dot.
         """
-        if self.connection and not (self._young() and self._answers()):
+        if self.connection and not (
+            self._young() and (self._busy() or self._answers())
+        ):
             self.hang_up()
         if self.open():
             self.opened_at = time.monotonic()
@@ -124,6 +132,15 @@ class Line(EmailBackend):
 
     def _young(self) -> bool:
         return time.monotonic() - self.opened_at < LONGEST_KEPT
+
+    def _busy(self) -> bool:
+        """Tell whether it was used a moment ago, and the server has said no more."""
+        sock = self.connection.sock if self.connection else None
+        if sock is None or time.monotonic() - self.used_at > BUSY:
+            return False
+        said = select.poll()
+        said.register(sock, select.POLLIN)
+        return not said.poll(0)  # what is there unasked is a farewell, or the end
 
     def _answers(self) -> bool:
         try:
@@ -148,23 +165,3 @@ def hang_up() -> None:
     if hasattr(_kept, "line"):
         _kept.line.hang_up()
         del _kept.line
-
-
-@contextmanager
-def _until(ends: float, cut: Callable[[], None]) -> Iterator[None]:
-    """Call `cut` once time is over, and again until the block is left."""
-    left = threading.Event()
-
-    def watch() -> None:
-        pause = ends - time.monotonic()
-        while not left.wait(max(pause, 0)):
-            cut()
-            pause = 0.05  # a socket may have appeared only now
-
-    watcher = threading.Thread(target=watch, name="letter-deadline", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        left.set()
-        watcher.join()

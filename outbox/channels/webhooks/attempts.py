@@ -14,6 +14,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Self
 
+from outbox import alarms
 from outbox.points import point
 
 
@@ -36,16 +37,14 @@ class Attempt:
         self._ends_at = ends
         self._held: list[socket.socket] = []
         self._lock = threading.Lock()
-        self._watchdog = threading.Timer(self.left(), self._end)
-        self._watchdog.daemon = True
 
     def __enter__(self) -> Self:
         self._token = self.current.set(self)
-        self._watchdog.start()
+        self._watchdog = alarms.DEADLINES.set(self._ends_at, self._end)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._watchdog.cancel()
+        self._watchdog.take_back()
         with self._lock:
             for held in self._held:
                 held.close()

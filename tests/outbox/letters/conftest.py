@@ -25,6 +25,7 @@ class PostOffice:
         self.received = []
         self.callers = []
         self.lines = []
+        self.asked = 0
         self.at_mail = self.at_rcpt = "250 OK"
         self.at_data = []
 
@@ -40,6 +41,10 @@ class PostOffice:
         self.lines.append(server)
         session.host_name = hostname
         return responses
+
+    async def handle_RSET(self, server, session, envelope):  # noqa: N802
+        self.asked += 1
+        return "250 OK"
 
     async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802
         if self.at_mail.startswith("250"):

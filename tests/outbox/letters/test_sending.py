@@ -412,6 +412,22 @@ def test_a_connection_that_broke_meanwhile_is_opened_anew(
     assert len(post_office.callers) == 2
 
 
+@pytest.mark.parametrize(("busy", "asked"), [(60.0, 0), (0.0, 1)])
+def test_a_connection_is_asked_whether_it_is_there_unless_it_was_just_used(
+    receipt, deliver, post_office, a_loan, owed, monkeypatch, busy, asked
+):
+    monkeypatch.setattr(smtp, "BUSY", busy)
+    receipt()
+    deliver()
+    a_loan(member_id=User.objects.get(username="aziza").id)
+    child = owed().latest("id")
+
+    deliver()
+
+    assert outcomes(child) == ["delivered"]
+    assert (post_office.asked, len(post_office.callers)) == (asked, 1)
+
+
 def test_a_post_office_that_is_closed_is_tried_again(receipt, deliver, settings):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         send_to(settings, closed.getsockname()[1])
