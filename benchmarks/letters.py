@@ -89,7 +89,6 @@ def _bare(mailbox: Sink, members: Sequence[UUID]) -> float:
 
 def _letter(member: UUID) -> str:
     event = UserRegistered(member_id=member, registered_at=timezone.now())
-    address = addresses.of(str(member))
-    assert address
+    address = addresses.of([str(member)])[str(member)]
     made = compose(welcome, welcome.context(event), address, message_id=MESSAGE_ID)
     return made.message().as_string()

@@ -23,7 +23,7 @@ from outbox.codec import DomainEvent
 from outbox.context import Cause, current
 from outbox.errors import OutsideTransaction, StaleStream
 from outbox.ids import new_id
-from outbox.models import Event, Position
+from outbox.models import Delivery, Event, Position
 from outbox.points import point
 
 
@@ -120,6 +120,28 @@ def by_ids(ids: Sequence[UUID]) -> list[DomainEvent]:
     """Return the events with these ids, in the order of the ids."""
     rows = {row.id: row for row in Event.objects.filter(id__in=ids)}
     return [decoded(rows[each]) for each in ids]
+
+
+def look_ahead(batch: Sequence[Delivery]) -> None:
+    """Read the rows of the events that deliveries are of, and keep them with these."""
+    rows = {row.id: row for row in Event.objects.filter(id__in=_events_of(batch))}
+    for each in batch:
+        each.event_row = rows.get(each.event_id)  # type: ignore[attr-defined]
+
+
+def _events_of(batch: Sequence[Delivery]) -> list[UUID]:
+    return list(dict.fromkeys(each.event_id for each in batch))
+
+
+def row_of(delivery: Delivery) -> Event:
+    """Return the row of the event that a delivery is of."""
+    ahead: Event | None = getattr(delivery, "event_row", None)
+    return ahead or Event.objects.get(id=delivery.event_id)
+
+
+def event_of(delivery: Delivery) -> DomainEvent:
+    """Return the event that a delivery is of, in today's shape."""
+    return decoded(row_of(delivery))
 
 
 def decoded(row: Event) -> DomainEvent:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -37,6 +38,15 @@ class Verdict:
     error: str = ""
     wait: timedelta = timedelta(0)
     uncharged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """An attempt that succeeded, and when it began."""
+
+    delivery: Delivery
+    outcome: Outcome
+    started: float
 
 
 def verdict(channel: Channel, delivery: Delivery, outcome: Outcome) -> Verdict:
@@ -109,6 +119,56 @@ INSERT INTO outbox_attempt (delivery_id, claim, seconds, outcome, ambiguous,
 SELECT id, %(claim)s, %(seconds)s, %(outcome)s, %(ambiguous)s,
     %(http_status)s, %(answer)s, %(worker)s
 FROM mine
+"""
+
+
+def succeeded(channel: Channel, held: Sequence[Success]) -> set[int]:
+    """
+    Write down that all of these were delivered, with their rows; one statement.
+
+    They are of one batch, and so of one destination. Return the ids of those that
+    were still ours: of the others nothing was written.
+    """
+    now, first = time.monotonic(), held[0]
+    values: dict[str, Any] = {
+        "ids": [each.delivery.id for each in held],
+        "claims": [each.delivery.claim for each in held],
+        "seconds": [now - each.started for each in held],
+        "outcomes": [each.outcome.name for each in held],
+        "http_statuses": [each.outcome.http_status for each in held],
+        "answers": [each.outcome.answer for each in held],
+        "worker": first.delivery.worker,
+    }
+    guarded = channel.GUARDED
+    minded, more = health.after(first.outcome, first.delivery) if guarded else ("", {})
+    with connection.cursor() as cursor:
+        cursor.execute(_SUCCEEDED.format(minded=minded), values | more)
+        return {delivery_id for (delivery_id,) in cursor.fetchall()}
+
+
+# Led by an array of ids, as a claim is (`due.py`).
+_SUCCEEDED = """
+WITH told AS (
+    SELECT * FROM unnest(
+        %(ids)s::bigint[], %(claims)s::int[], %(seconds)s::float8[],
+        %(outcomes)s::text[], %(http_statuses)s::smallint[], %(answers)s::text[]
+    ) AS told (id, claim, seconds, outcome, http_status, answer)
+), mine AS (
+    UPDATE outbox_delivery d SET
+        worker = '',
+        status = 'delivered',
+        error = '',
+        finished_at = clock_timestamp()
+    FROM told
+    WHERE d.id = told.id AND d.id = ANY (%(ids)s::bigint[])
+        AND d.claim = told.claim AND d.status = 'pending'
+    RETURNING d.id
+){minded}
+INSERT INTO outbox_attempt (delivery_id, claim, seconds, outcome, ambiguous,
+    http_status, answer, worker)
+SELECT id, claim, seconds, outcome, false, http_status, answer, %(worker)s
+FROM mine JOIN told USING (id)
+RETURNING delivery_id
 """
 
 

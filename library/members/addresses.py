@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db.models import F, Q
@@ -11,16 +12,22 @@ from library.members.models import Member, User
 from outbox.channels.messages import Address
 
 
-def of(recipient: str) -> Address | None:
-    """Return the address and wishes of a member; None for one who was erased."""
-    user = User.objects.filter(id=recipient).first()
-    member = Member.objects.filter(id=recipient).first()
-    if user is None or member is None:
-        return None
+def of(recipients: Iterable[str]) -> dict[str, Address]:
+    """Return the addresses and wishes of members; without those who were erased."""
+    users = User.objects.in_bulk(set(recipients))
+    members = Member.objects.in_bulk(list(users))
+    called = names.by_id(users.values())
+    return {
+        str(member.id): _address(users[member.id], member, called[member.id])
+        for member in members.values()
+    }
+
+
+def _address(user: User, member: Member, name: str) -> Address:
     return Address(
-        recipient=recipient,
+        recipient=str(user.id),
         email=user.email,
-        name=names.of([user.id]).get(user.id, ""),
+        name=name,
         language=member.language,
         muted=frozenset(member.muted),
         at_once=frozenset(member.at_once),

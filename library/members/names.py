@@ -10,5 +10,9 @@ from library.members.models import User
 
 def of(ids: Iterable[UUID]) -> dict[UUID, str]:
     """Return the names of those who are still users."""
-    users = User.objects.filter(id__in=set(ids))
+    return by_id(User.objects.filter(id__in=set(ids)))
+
+
+def by_id(users: Iterable[User]) -> dict[UUID, str]:
+    """Return the names of these users."""
     return {user.id: user.get_full_name() or user.username for user in users}

@@ -7,9 +7,9 @@ make one delivery happen and what an answer means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from outbox.models import Delivery
 from outbox.schedule import Schedule
@@ -85,4 +85,34 @@ class Channel(Protocol):
         Make one attempt; nothing may leave after `ends`, by `time.monotonic`.
 
         May raise; that is a failed attempt.
+        """
+
+
+FRESH = 0.25
+"""Seconds for which an attempt may believe what was looked up ahead of it, where that
+may change: as long as attempts are quick, a batch asks once."""
+
+
+@runtime_checkable
+class LooksAhead(Protocol):
+    """A channel that asks for all of a batch at once what its attempts need to know."""
+
+    def look_ahead(self, batch: Sequence[Delivery]) -> None:
+        """Keep what was found with the deliveries of a batch; it may raise."""
+
+
+@runtime_checkable
+class AllAtOnce(Protocol):
+    """
+    An IN_TRANSACTION channel that can deliver a batch in one transaction.
+
+    It is for one whose effects are our own statements: locks that a stranger's code
+    takes would be held until all others of the batch are done.
+    """
+
+    def deliver_all(self, batch: Sequence[Delivery], ends: float) -> Outcome | None:
+        """
+        Deliver all of a batch, and return what became of each.
+
+        Where it raises or returns None nothing was done, and they go one by one.
         """

@@ -1,14 +1,16 @@
 """
 E-mails: one letter to one person, over SMTP.
 
-Who somebody is and where their letters go is asked at the last moment, and
-none of it is kept: neither the delivery nor an attempt holds an address or a
-name, not even where the server's answer does.
+Who somebody is and where their letters go is asked at the last moment, for a batch of
+letters that leave one after another. None of it is kept: neither the delivery nor an
+attempt holds an address or a name, not even where the server's answer does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from django.conf import settings
@@ -20,19 +22,19 @@ from django.utils.module_loading import import_string
 
 from outbox import claims, log, schedule
 from outbox.channels import answers, letters, smtp
-from outbox.channels.contract import DELIVERED, Outcome, RouteTo
+from outbox.channels.contract import DELIVERED, FRESH, Outcome, RouteTo
 from outbox.channels.letters import Letter
 from outbox.channels.messages import Address, compose
 from outbox.codec import DomainEvent
 from outbox.errors import Fenced
-from outbox.models import Delivery, Event
+from outbox.models import Delivery
 
 NAME = "emails"
 DEADLINE = schedule.deadline(20.0)
 RETRIES = schedule.LETTERS
 IN_TRANSACTION = False
-BATCH = 10
-PER_DESTINATION = 20
+BATCH = 20
+PER_DESTINATION = 60
 WORKERS = 3
 GUARDED = False
 
@@ -50,14 +52,35 @@ def routes() -> tuple[RouteTo, ...]:
     return ()
 
 
+def look_ahead(batch: Sequence[Delivery]) -> None:
+    """Read the events of a batch, and where its letters go."""
+    log.look_ahead(batch)
+    addresses = addresses_of([each.recipient for each in batch])
+    now = time.monotonic()
+    for each in batch:
+        each.address = now, addresses.get(each.recipient)  # type: ignore[attr-defined]
+
+
+def addresses_of(recipients: Sequence[str]) -> Mapping[str, Address]:
+    """Return where the letters of these go; without those who were erased."""
+    found: Mapping[str, Address]
+    found = import_string(settings.OUTBOX["ADDRESSES"])(recipients)
+    return found
+
+
+def _address(delivery: Delivery) -> Address | None:
+    read_at, address = getattr(delivery, "address", (-math.inf, None))
+    if time.monotonic() - read_at < FRESH:
+        return address
+    return addresses_of([delivery.recipient]).get(delivery.recipient)
+
+
 def deliver(delivery: Delivery, ends: float) -> Outcome:
     """Write and send one letter, if there still is somebody who wants it."""
     letter = letters.named(delivery.destination)
     if letter is None:
         return letters.unknown(delivery)
-    address: Address | None = import_string(settings.OUTBOX["ADDRESSES"])(
-        delivery.recipient
-    )
+    address = _address(delivery)
     if address is None or not address.email:
         return NO_ADDRESS
     if address.bounced:
@@ -65,7 +88,7 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
     smtp.line().sent = False
     once = letter.at_most_once
     try:
-        event = log.decoded(Event.objects.get(id=delivery.event_id))
+        event = log.event_of(delivery)
         if unneeded := _unneeded(letter, event, address):
             return unneeded
         context = letter.context(event)

@@ -24,7 +24,7 @@ from django.db import connection, transaction
 from outbox import log, nudge, schedule
 from outbox.channels.contract import DELIVERED, Outcome, RouteTo
 from outbox.codec import DomainEvent
-from outbox.models import Delivery, Event, Route
+from outbox.models import Delivery, Route
 from outbox.points import point
 
 NAME = "letters"
@@ -116,30 +116,53 @@ def routes() -> Iterable[RouteTo]:
         yield RouteTo(letter.name, letter.event.type)
 
 
+def look_ahead(batch: Sequence[Delivery]) -> None:
+    """Read the events of a batch."""
+    log.look_ahead(batch)
+
+
 def deliver(delivery: Delivery, ends: float) -> Outcome:
     """Owe the letter to each of its recipients."""
     letter = named(delivery.destination)
     if letter is None:
         return unknown(delivery)
-    event = log.decoded(Event.objects.get(id=delivery.event_id))
-    recipients = [str(member_id) for member_id in letter.recipients(event)]
+    _owe(letter, [delivery])
+    return DELIVERED
+
+
+def deliver_all(batch: Sequence[Delivery], ends: float) -> Outcome | None:
+    """Owe a letter to all that a batch of its deliveries is for; None if that fails."""
+    letter = named(batch[0].destination)
+    if letter is None:
+        return None
+    _owe(letter, batch)
+    return DELIVERED
+
+
+def _owe(letter: Letter, batch: Sequence[Delivery]) -> None:
+    to = {
+        each.id: dict.fromkeys(map(str, letter.recipients(log.event_of(each))))
+        for each in batch
+    }
+    owed = [(each, recipient) for each in batch for recipient in to[each.id]]
     with connection.cursor() as cursor:
         cursor.execute(
             _EXPAND,
             {
-                "event_id": delivery.event_id,
-                "position": delivery.position,
+                "events": [each.event_id for each, _ in owed],
+                "positions": [each.position for each, _ in owed],
+                "recipients": [recipient for _, recipient in owed],
                 "channel": CHILDREN,
                 "destination": letter.name,
-                "recipients": recipients,
-                "event": delivery.event_id.hex,
                 "domain": _domain(),
             },
         )
-    Delivery.objects.filter(id=delivery.id).update(children=len(set(recipients)))
+        cursor.execute(
+            _COUNT,
+            {"ids": list(to), "children": [len(each) for each in to.values()]},
+        )
     transaction.on_commit(partial(nudge.more_owed, CHILDREN), robust=True)
     point("after_children_before_settle")
-    return DELIVERED
 
 
 def unknown(delivery: Delivery) -> Outcome:
@@ -171,11 +194,20 @@ def _domain() -> str:
 _EXPAND = """
 INSERT INTO outbox_delivery
     (id, event_id, position, channel, destination, recipient, message_id)
-SELECT child.id, %(event_id)s, %(position)s, %(channel)s, %(destination)s,
-    child.recipient, format('<%%s.%%s@%%s>', child.id, %(event)s, %(domain)s)
+SELECT child.id, child.event_id, child.position, %(channel)s, %(destination)s,
+    child.recipient,
+    format('<%%s.%%s@%%s>', child.id, replace(child.event_id::text, '-', ''),
+        %(domain)s)
 FROM (
-    SELECT nextval(pg_get_serial_sequence('outbox_delivery', 'id')) AS id, recipient
-    FROM unnest(%(recipients)s::text[]) AS recipient
+    SELECT nextval(pg_get_serial_sequence('outbox_delivery', 'id')) AS id, owed.*
+    FROM unnest(
+        %(events)s::uuid[], %(positions)s::bigint[], %(recipients)s::text[]
+    ) AS owed (event_id, position, recipient)
 ) AS child
 ON CONFLICT (event_id, channel, destination, recipient) DO NOTHING
+"""
+_COUNT = """
+UPDATE outbox_delivery d SET children = n.children
+FROM unnest(%(ids)s::bigint[], %(children)s::int[]) AS n (id, children)
+WHERE d.id = n.id AND d.id = ANY (%(ids)s::bigint[])
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,13 +47,23 @@ class Address:
     bounced: bool = False
 
 
+class Message(EmailMultiAlternatives):
+    """A message whose parts are kept apart by a line that nobody could foresee."""
+
+    def message(self, **policy: Any) -> Any:
+        """Return it as it leaves; `email` would look for a line in all of its text."""
+        made = super().message(**policy)
+        made.set_boundary(f"=_{secrets.token_hex(16)}")
+        return made
+
+
 class BadHeader(Exception):
     """A name, an address or a title would end its header and begin another."""
 
 
 def compose(
     letter: Letter, context: Mapping[str, Any], address: Address, *, message_id: str
-) -> EmailMultiAlternatives:
+) -> Message:
     """
     Return the message that says what is in the context.
 
@@ -75,7 +86,7 @@ def compose(
     if unsubscribe:  # RFC 8058: mail programs show a button, and post to the URL
         headers["List-Unsubscribe"] = f"<{unsubscribe}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message = EmailMultiAlternatives(subject, text, to=[to], headers=headers)
+    message = Message(subject, text, to=[to], headers=headers)
     message.attach_alternative(source, "text/html")
     return message
 

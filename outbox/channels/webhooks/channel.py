@@ -7,8 +7,7 @@ byte for byte; only the timestamp and the signature are made anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 
@@ -18,11 +17,13 @@ from outbox.channels.webhooks import (
     endpoints,
     envelope,
     incidents,
+    ready,
     rotation,
     signing,
     transport,
 )
 from outbox.channels.webhooks.addresses import ANYWHERE, PUBLIC, AddressPolicy
+from outbox.channels.webhooks.ready import Ready
 from outbox.errors import CannotUnseal
 from outbox.models import Delivery, WebhookEndpoint
 
@@ -45,9 +46,30 @@ def routes() -> Iterable[RouteTo]:
             yield RouteTo(str(endpoint.id), event_type, ordered=endpoint.ordered)
 
 
+def look_ahead(batch: Sequence[Delivery]) -> None:
+    """Read the endpoint of a batch, and all its messages."""
+    found = ready.of(batch[0].destination, [each.event_id for each in batch])
+    for each in batch:
+        each.ready = found  # type: ignore[attr-defined]
+
+
 def deliver(delivery: Delivery, ends: float) -> Outcome:
     """POST the message once, signed."""
-    endpoint = endpoints.with_message(delivery.destination, delivery.event_id)
+    endpoint = _ready_for(delivery)
+    outcome = _deliver(endpoint, delivery, ends)
+    if endpoint and not outcome.delivered:
+        endpoint.doubt()
+    return outcome
+
+
+def _ready_for(delivery: Delivery) -> Ready | None:
+    ahead: Ready | None = getattr(delivery, "ready", None)
+    if ahead and ahead.is_fresh():
+        return ahead
+    return ready.of(delivery.destination, [delivery.event_id])
+
+
+def _deliver(endpoint: Ready | None, delivery: Delivery, ends: float) -> Outcome:
     if endpoint is None:
         return Outcome(delivered=False, name="endpoint_removed", final=True)
     if not endpoint.active:
@@ -55,12 +77,13 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
     if not endpoint.owner_allowed:  # any more
         return Outcome(delivered=False, name="owner_not_allowed", final=True)
 
-    if endpoint.body is None:
+    if delivery.event_id not in endpoint.messages:
         return Outcome(delivered=False, name="message_missing", final=True)
 
-    body = endpoint.body.encode()
+    text, event_type = endpoint.messages[delivery.event_id]
+    body = text.encode()
     try:
-        headers = _headers(endpoint, delivery, body)
+        headers = _headers(endpoint, delivery, event_type, body)
     except CannotUnseal as error:  # ours to put right, and not its loss
         return Outcome(
             delivered=False, name=error.code, charged=False, answer=str(error)
@@ -96,11 +119,13 @@ def policy() -> AddressPolicy:
     return ANYWHERE if allow else PUBLIC
 
 
-def _headers(endpoint: Any, delivery: Delivery, body: bytes) -> dict[str, str]:
+def _headers(
+    endpoint: Ready, delivery: Delivery, event_type: str, body: bytes
+) -> dict[str, str]:
     signed = envelope.headers(
         rotation.opened(endpoint.id, endpoint.sealed),
         message_id=signing.message_id(delivery.event_id),
-        event_type=endpoint.event_type,
+        event_type=event_type,
         body=body,
         compatible=endpoint.compatible,
     )

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
 from outbox import codec
@@ -99,34 +97,6 @@ def remove(endpoint: WebhookEndpoint) -> None:
 def may_own(user: Any) -> bool:
     """Tell whether somebody may hear, at an endpoint, of everybody's loans."""
     return bool(user.is_active and user.is_staff)
-
-
-def with_message(endpoint_id: str, event_id: UUID) -> Any:
-    """
-    Return an endpoint with all that an attempt needs, read together.
-
-    `owner_allowed`, as `may_own` tells; `sealed`, the secrets that sign, newest first;
-    the `body` to send and its `event_type`, None if there is no such message. None if
-    the endpoint was removed. By hand: Django would take longer to put it together.
-    """
-    statement = _WITH_MESSAGE.format(users=get_user_model()._meta.db_table)
-    found = WebhookEndpoint.objects.raw(statement, [event_id, endpoint_id])
-    return next(iter(found), None)
-
-
-_WITH_MESSAGE = """
-SELECT e.*, o.is_active AND o.is_staff AS owner_allowed,
-    ARRAY(
-        SELECT s.sealed FROM outbox_webhooksecret s
-        WHERE s.endpoint_id = e.id
-          AND (s.until IS NULL OR s.until > clock_timestamp())
-        ORDER BY s.until DESC NULLS FIRST, s.id DESC
-    ) AS sealed,
-    p.body #>> '{{}}' AS body, p.destination AS event_type
-FROM outbox_webhookendpoint e JOIN "{users}" o ON o.id = e.owner_id
-LEFT JOIN published p ON p.id = %s
-WHERE e.id = %s
-"""
 
 
 def wanted_types(endpoint: WebhookEndpoint) -> list[str]:

@@ -9,10 +9,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.module_loading import import_string
 
 from outbox import log
-from outbox.channels import letters
+from outbox.channels import emails, letters
 from outbox.channels.letters import Letter
 from outbox.channels.messages import Address, BadHeader, compose
 from outbox.models import Event
@@ -100,9 +99,8 @@ def _address(member_id: str | None, language: str | None) -> Address:
             name="Aziza Karimova",
             language=language or settings.LANGUAGE_CODE,
         )
-    address: Address | None = import_string(settings.OUTBOX["ADDRESSES"])(
-        str(_uuid(member_id))
-    )
+    recipient = str(_uuid(member_id))
+    address = emails.addresses_of([recipient]).get(recipient)
     if address is None:
         raise CommandError(f"There is nobody with the id {member_id} to write to.")
     return replace(

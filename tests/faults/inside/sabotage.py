@@ -37,6 +37,10 @@ def no_fence(patch):
     _replace(patch, outcomes, "_CONCLUDE", fence, "")
     anyhow = "FROM mine ON CONFLICT (delivery_id, claim) DO UPDATE SET at = now()"
     _replace(patch, outcomes, "_CONCLUDE", "FROM mine", anyhow)
+    fence = "AND d.claim = told.claim AND d.status = 'pending'"
+    _replace(patch, outcomes, "_SUCCEEDED", fence, "")
+    anyhow = anyhow.replace("FROM mine", "FROM mine JOIN told USING (id)")
+    _replace(patch, outcomes, "_SUCCEEDED", "FROM mine JOIN told USING (id)", anyhow)
 
 
 def charge_at_the_end(patch):
@@ -47,12 +51,15 @@ def charge_at_the_end(patch):
 def acknowledge_before_commit(patch):
     """Say "delivered" first, and do it then."""
 
-    def try_(channel, delivery, ends):
+    def try_in_transaction(channel, delivery, ends):
         claims.settle(delivery, status=Status.DELIVERED, finished_at=Now())
         return channel.deliver(delivery, ends)
 
+    def try_(channel, delivery, ends, held):
+        return try_in_transaction(channel, delivery, ends), False
+
     patch(relay, "_try", try_)
-    patch(relay, "_try_in_transaction", try_)
+    patch(relay, "_try_in_transaction", try_in_transaction)
 
 
 def naive_position(patch):

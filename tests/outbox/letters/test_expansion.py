@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from library.lending import loans
 from library.lending.letters import loan_receipt, return_receipt
 from library.members import letters as members_letters
 from library.members import preferences
 from library.members.refusals import InvalidMember
-from outbox import checks, routes
+from outbox import checks, claims, front, relay, routes, sequencer
 from outbox.channels import letters
 from outbox.channels.contract import DELIVERED
-from outbox.models import Delivery, Event, Route, Status
+from outbox.models import Attempt, Delivery, Event, Route, Status
 
 
 def test_a_loan_and_its_return_each_owe_the_member_a_letter(
@@ -169,3 +171,79 @@ def test_a_letter_imported_by_a_second_module_is_still_one_letter(monkeypatch):
     found = letters.letters.__wrapped__()
 
     assert found.count(loan_receipt) == 1
+
+
+# --- a batch in one transaction
+
+
+@pytest.fixture
+def three_loans(db, a_loan, monkeypatch):
+    """Owe three receipts; the welcomes of the members are out of the way."""
+    monkeypatch.setattr(front, "PART", 0)  # each claim looks everywhere
+    for _ in range(3):
+        a_loan()
+    routes.sync()
+    sequencer.sequence_all()
+    Delivery.objects.exclude(destination="loan_receipt").delete()
+    return Delivery.objects.filter(channel="letters").order_by("id")
+
+
+def children():
+    return Delivery.objects.filter(channel="emails")
+
+
+def test_a_batch_is_expanded_in_few_queries_however_large_it_is(
+    three_loans, django_assert_num_queries
+):
+    # The claim, the events, how to commit, the children, their number, the outcomes;
+    # in a test's own transaction, BEGIN and COMMIT are a savepoint and its release.
+    with django_assert_num_queries(8):
+        assert relay.deliver_batch(letters) == 3
+
+    assert children().count() == 3
+    for parent in three_loans:
+        assert (parent.status, parent.children) == (Status.DELIVERED, 1)
+        assert parent.tries.get().outcome == "delivered"
+
+
+def test_one_that_fails_does_not_keep_the_others_of_its_batch_from_expanding(
+    three_loans, monkeypatch
+):
+    first = three_loans[0]
+    at = Event.objects.get(id=first.event_id).data["loan_id"]
+
+    def recipients(event):
+        if str(event.loan_id) == at:
+            raise LookupError
+        return [event.member_id]
+
+    fussy = dataclasses.replace(loan_receipt, recipients=recipients)
+    monkeypatch.setattr(letters, "letters", lambda: (fussy,))
+
+    relay.deliver_batch(letters)
+
+    assert children().count() == 2
+    assert [each.status for each in three_loans] == ["pending", *["delivered"] * 2]
+    assert first.tries.get().outcome == "LookupError"
+
+
+def test_a_batch_of_which_one_was_overtaken_leaves_that_one_to_its_successor(
+    three_loans, monkeypatch
+):
+    taken = three_loans[1]
+    batch = relay.claim(letters)
+    Delivery.objects.filter(id=taken.id).update(claim=F("claim") + 1)
+
+    done = relay._all_at_once(letters, batch, claims.Lease.starting_now())
+
+    assert (done, children().count()) == (False, 0)
+    assert not Attempt.objects.exists()
+
+
+def test_a_batch_that_would_outlive_its_lease_is_not_begun(three_loans, monkeypatch):
+    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=letters.DEADLINE / 2))
+
+    relay.deliver_batch(letters)
+
+    assert children().count() == 0
+    assert {each.attempts for each in three_loans} == {0}

@@ -287,15 +287,18 @@ def test_a_mandatory_letter_is_sent_to_those_who_muted_it(
     assert outcomes(child) == ["delivered"]
 
 
-def mutes_all(recipient):
-    """Return somebody who wants no welcome."""
-    return messages.Address(
-        recipient=recipient,
-        email="a@example.org",
-        name="A",
-        language="en",
-        muted=frozenset({"welcome"}),
-    )
+def mutes_all(recipients):
+    """Return people who want no welcome."""
+    return {
+        recipient: messages.Address(
+            recipient=recipient,
+            email="a@example.org",
+            name="A",
+            language="en",
+            muted=frozenset({"welcome"}),
+        )
+        for recipient in recipients
+    }
 
 
 @pytest.fixture
@@ -582,6 +585,59 @@ class Later(str):
     def startswith(self, *args):
         self.clock.frozen_for(60.0)
         return super().startswith(*args)
+
+
+# --- what is looked up for a batch
+
+
+@pytest.fixture
+def two_receipts(receipt, a_loan, owed):
+    """Owe one reader two receipts."""
+    first = receipt()
+    a_loan(member_id=User.objects.get(username="aziza").id)
+    owed().filter(destination="welcome").delete()
+    return first, owed().latest("id")
+
+
+def test_a_batch_of_letters_asks_once_where_they_go(
+    two_receipts, deliver, post_office, monkeypatch
+):
+    monkeypatch.setattr(emails, "FRESH", 60.0)  # however busy the machine is
+    asked = noting_addresses(monkeypatch)
+
+    deliver()
+
+    assert len(post_office.received) == 2
+    assert asked == [2]
+
+
+def noting_addresses(monkeypatch):
+    """Note how many addresses are asked for each time."""
+    asked, addresses_of = [], emails.addresses_of
+
+    def noting(recipients):
+        asked.append(len(recipients))
+        return addresses_of(recipients)
+
+    monkeypatch.setattr(emails, "addresses_of", noting)
+    return asked
+
+
+@pytest.mark.parametrize(("fresh", "letters_sent"), [(60.0, 2), (0.0, 1)])
+def test_who_is_erased_between_two_letters_of_a_batch_is_so_a_moment_later(
+    two_receipts, deliver, post_office, monkeypatch, fresh, letters_sent
+):
+    monkeypatch.setattr(emails, "FRESH", fresh)
+    people = User.objects.filter(username="aziza")
+    at("after_send_before_settle", lambda: people.update(email=""))
+
+    deliver()
+
+    assert len(post_office.received) == letters_sent
+
+
+def test_a_moment_is_short():
+    assert emails.FRESH < 1
 
 
 # --- letters that leave at most once
