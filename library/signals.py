@@ -6,11 +6,13 @@ The Django signals others may receive.
 
 Receivers run in the relay, after the commit, each on its own: its effect on
 the database commits with the note that it was called. `sender` is the class
-of the event. Rows are as they stand when the signal arrives; None if erased.
+of the event. Rows are as they stand when the signal arrives; None if erased. Those
+that the receiver does not name are not looked up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Model
@@ -61,10 +63,12 @@ _ROWS: dict[str, tuple[str, type[Model]]] = {
 }
 
 
-def rows_concerned(event: Any) -> dict[str, Model | None]:
+def rows_concerned(
+    event: Any, asked_for: Callable[[str], bool]
+) -> dict[str, Model | None]:
     """Return `book`, `copy` and `user`, as far as the event is about them."""
     return {
         name: model._default_manager.filter(pk=getattr(event, field)).first()
         for field, (name, model) in _ROWS.items()
-        if field in event.about
+        if field in event.about and asked_for(name)
     }

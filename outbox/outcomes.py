@@ -93,11 +93,18 @@ def conclude(
         "worker": delivery.worker,
     }
     minded, more = health.after(outcome, delivery) if channel.GUARDED else ("", {})
+    together = _WITH_ITS_EFFECT if channel.IN_TRANSACTION and outcome.delivered else ""
     with connection.cursor() as cursor:
-        cursor.execute(_CONCLUDE.format(minded=minded), values | more)
+        cursor.execute(
+            _CONCLUDE.format(minded=minded, together=together), values | more
+        )
         if not cursor.rowcount:
             raise Fenced(outcome.name)
 
+
+# Effect and outcome stand in one transaction. Should the server crash before it is on
+# disk both are gone, and the claim, which was waited for, is due again.
+_WITH_ITS_EFFECT = " AND set_config('synchronous_commit', 'off', true) = 'off'"
 
 # All of it or nothing. What is due again may be sent again: `sending_at` goes.
 _CONCLUDE = """
@@ -111,7 +118,7 @@ WITH mine AS (
             THEN clock_timestamp() + %(wait)s ELSE due_at END,
         sending_at = CASE WHEN %(pending)s THEN NULL ELSE sending_at END,
         finished_at = CASE WHEN %(pending)s THEN NULL ELSE clock_timestamp() END
-    WHERE id = %(id)s AND claim = %(claim)s AND status = 'pending'
+    WHERE id = %(id)s AND claim = %(claim)s AND status = 'pending'{together}
     RETURNING id
 ){minded}
 INSERT INTO outbox_attempt (delivery_id, claim, seconds, outcome, ambiguous,
@@ -141,8 +148,11 @@ def succeeded(channel: Channel, held: Sequence[Success]) -> set[int]:
     }
     guarded = channel.GUARDED
     minded, more = health.after(first.outcome, first.delivery) if guarded else ("", {})
+    together = _WITH_ITS_EFFECT if channel.IN_TRANSACTION else ""
     with connection.cursor() as cursor:
-        cursor.execute(_SUCCEEDED.format(minded=minded), values | more)
+        cursor.execute(
+            _SUCCEEDED.format(minded=minded, together=together), values | more
+        )
         return {delivery_id for (delivery_id,) in cursor.fetchall()}
 
 
@@ -161,7 +171,7 @@ WITH told AS (
         finished_at = clock_timestamp()
     FROM told
     WHERE d.id = told.id AND d.id = ANY (%(ids)s::bigint[])
-        AND d.claim = told.claim AND d.status = 'pending'
+        AND d.claim = told.claim AND d.status = 'pending'{together}
     RETURNING d.id
 ){minded}
 INSERT INTO outbox_attempt (delivery_id, claim, seconds, outcome, ambiguous,

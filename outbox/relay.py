@@ -87,7 +87,6 @@ def _all_at_once(channel: Channel, batch: Sequence[Delivery], lease: Lease) -> b
     _under_way[threading.get_ident()] = lease
     try:
         with transaction.atomic():
-            _commit_without_waiting()
             outcome = channel.deliver_all(batch, ends)
             if outcome is None:
                 return False
@@ -173,7 +172,6 @@ def _try_in_transaction(channel: Channel, delivery: Delivery, ends: float) -> Ou
     started = time.monotonic()
     try:
         with transaction.atomic():
-            _commit_without_waiting()
             outcome = channel.deliver(delivery, ends)
             if outcome.delivered:
                 point("after_effect_before_settle")
@@ -187,13 +185,6 @@ def _try_in_transaction(channel: Channel, delivery: Delivery, ends: float) -> Ou
         outcome = outcomes.failure(error)
     outcomes.conclude(channel, delivery, outcome, started)
     return outcome
-
-
-def _commit_without_waiting() -> None:
-    # Effect and outcome stand in one transaction. Should the server crash before
-    # it is on disk both are gone, and the claim, which was waited for, is due again.
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
 
 
 def _try(

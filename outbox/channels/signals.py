@@ -8,8 +8,9 @@ not touch the others, and none runs for a change that was rolled back.
 
 from __future__ import annotations
 
+import inspect
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from django.utils.module_loading import import_string
 from outbox import log, schedule
 from outbox.channels.contract import DELIVERED, Outcome, RouteTo
 from outbox.context import acting
-from outbox.models import Delivery, Event, Route
+from outbox.models import Delivery, Route
 
 NAME = "signals"
 DEADLINE = schedule.deadline(10.0)
@@ -35,7 +36,10 @@ WORKERS = 3
 GUARDED = False
 
 Receiver = Callable[..., Any]
-Concerned = Callable[[Any], Mapping[str, Any]]
+Concerned = Callable[[Any, "AskedFor"], Mapping[str, Any]]
+"""Finds the rows that an event is about, as far as their names are asked for."""
+
+AskedFor = Callable[[str], bool]
 
 _NOBODYS = Signal()  # of an event that has none any more
 
@@ -51,7 +55,7 @@ def signals() -> Mapping[type[Any], Signal]:
 def rows_concerned() -> Concerned:
     """Return the function that finds the rows an event is about."""
     path = settings.OUTBOX.get("SIGNALS")
-    return import_string(f"{path}.rows_concerned") if path else lambda event: {}
+    return import_string(f"{path}.rows_concerned") if path else lambda event, named: {}
 
 
 def routes() -> Iterable[RouteTo]:
@@ -61,9 +65,14 @@ def routes() -> Iterable[RouteTo]:
             yield RouteTo(name, event_class.type, ordered=True)
 
 
+def look_ahead(batch: Sequence[Delivery]) -> None:
+    """Read the events of a batch."""
+    log.look_ahead(batch)
+
+
 def deliver(delivery: Delivery, ends: float) -> Outcome:
     """Call the one receiver this delivery is owed to."""
-    row = Event.objects.get(id=delivery.event_id)
+    row = log.row_of(delivery)
     event = log.decoded(row)
     signal = signals().get(type(event), _NOBODYS)
     receiver = dict(receivers_of(signal, sender=type(event))).get(delivery.destination)
@@ -82,7 +91,7 @@ def deliver(delivery: Delivery, ends: float) -> Outcome:
             signal=signal,
             sender=type(event),
             event=event,
-            **rows_concerned()(event),
+            **rows_concerned()(event, asked_for_by(receiver)),
         )
     return DELIVERED
 
@@ -93,6 +102,24 @@ def receivers_of(signal: Signal, *, sender: Any) -> Iterator[tuple[str, Receiver
         receiver = reference() if isinstance(reference, weakref.ref) else reference
         if receiver is not None and sender_id in (id(None), id(sender)):
             yield stable_name(uid, receiver), _sync(receiver, is_async)
+
+
+def asked_for_by(receiver: Receiver) -> AskedFor:
+    """
+    Return what tells whether a receiver asks for a row: its signature names it.
+
+    One that names nothing of what it is told, as a wrapper may, is told everything.
+    """
+    try:
+        parameters = inspect.signature(receiver).parameters.values()
+    except (TypeError, ValueError):  # not every callable has one
+        return lambda name: True
+    named = {each.name for each in parameters if each.kind in _NAMED}
+    return named.__contains__ if named - _ALWAYS_TOLD else lambda name: True
+
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_ALWAYS_TOLD = {"signal", "sender"}
 
 
 def stable_name(uid: object, receiver: Receiver) -> str:

@@ -48,7 +48,7 @@ def test_what_is_owed_is_delivered_once(db):
 
 @pytest.mark.parametrize(
     ("in_transaction", "queries"),
-    [(False, 1), (True, 3 * 4)],  # all outcomes; BEGIN, how to commit, outcome, COMMIT
+    [(False, 1), (True, 3 * 3)],  # all outcomes; or of each BEGIN, outcome, COMMIT
 )
 def test_an_attempt_costs_few_queries_and_a_batch_one_claim(
     committed_db, django_assert_num_queries, in_transaction, queries, monkeypatch
@@ -171,6 +171,33 @@ def test_effect_and_outcome_commit_together(committed_db, monkeypatch):
     relay.deliver_batch(a_channel(effect, IN_TRANSACTION=True))
 
     assert not Route.objects.filter(channel="effect").exists()
+
+
+def test_an_effect_in_our_database_does_not_wait_for_the_disk_and_a_claim_does(
+    committed_db, request
+):
+    """Should the server crash, both are gone, and the claim is due again."""
+    waits = {}
+
+    def ask(name):
+        if name in {"after_claim", "after_settle_before_commit", "after_settle"}:
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW synchronous_commit")
+                waits[name] = cursor.fetchone()[0]
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")  # as it is but in tests
+    request.addfinalizer(lambda: points.listen(None))
+    points.listen(ask)
+    owe()
+
+    relay.deliver_batch(a_channel(IN_TRANSACTION=True))
+
+    assert waits == {
+        "after_claim": "on",
+        "after_settle_before_commit": "off",
+        "after_settle": "on",
+    }
 
 
 def test_a_failed_effect_leaves_nothing_but_its_attempt(db):

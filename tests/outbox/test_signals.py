@@ -1,13 +1,17 @@
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, wraps
+from unittest.mock import Mock
 
 import pytest
+from django.db import connection
 from django.dispatch import Signal
+from django.test.utils import CaptureQueriesContext
 
 from library.catalog.books import add_book
-from library.catalog.models import Book
+from library.catalog.models import Book, Copy
 from library.lending.events import CopyBorrowed
+from library.members.models import User
 from library.signals import book_borrowed, book_created
 from outbox import checks, relay, routes, sequencer
 from outbox.channels import signals
@@ -272,3 +276,87 @@ def test_an_async_receiver_is_called_too(db, connected, a_book):
     deliver_all()
 
     assert heard == [1]
+
+
+# --- the rows that an event is about
+
+
+class NamesABook:
+    def __call__(self, sender, book, **kwargs):
+        """Be called."""
+
+    def method(self, book, **kwargs):
+        """Be called."""
+
+
+def names_a_book(*, book, **kwargs):
+    """Be called."""
+
+
+def names_the_event(sender, event, **kwargs):
+    """Be called."""
+
+
+def names_nothing(sender, **kwargs):
+    """Be called."""
+
+
+@wraps(names_a_book)
+def wrapped(*args, **kwargs):
+    """Be called."""
+
+
+ALL = {"book", "copy", "user"}
+
+
+@pytest.mark.parametrize(
+    ("receiver", "rows"),
+    [
+        (names_a_book, {"book"}),
+        (wrapped, {"book"}),
+        (NamesABook(), {"book"}),
+        (NamesABook().method, {"book"}),
+        (names_the_event, set()),
+        (names_nothing, ALL),
+        (lambda **kwargs: None, ALL),
+        (lambda *args, **kwargs: None, ALL),
+        (Mock(), ALL),
+        (partial(names_a_book, more=None), {"book"}),
+    ],
+)
+def test_a_receiver_is_told_the_rows_that_it_names(receiver, rows):
+    asked_for = signals.asked_for_by(receiver)
+
+    assert {name for name in ALL if asked_for(name)} == rows
+
+
+def test_rows_that_a_receiver_does_not_name_are_not_looked_up(db, connected, a_loan):
+    connected(book_borrowed, names_the_event, "test.event")
+    a_loan()
+    sequencer.sequence_all()
+
+    with CaptureQueriesContext(connection) as asked:
+        relay.deliver_batch(signals)
+
+    tables = (Book._meta.db_table, Copy._meta.db_table, User._meta.db_table)
+    assert Delivery.objects.get().status == Status.DELIVERED
+    assert not [
+        each["sql"]
+        for each in asked
+        if any(f'"{name}"' in each["sql"] for name in tables)
+    ]
+
+
+def test_a_batch_reads_its_events_together(db, connected, a_book):
+    heard = []
+    connected(book_created, lambda event, **kwargs: heard.append(event.title), "test.h")
+    for title in ("One", "Two", "Three"):
+        a_book(title=title)
+    sequencer.sequence_all()
+
+    with CaptureQueriesContext(connection) as asked:
+        assert relay.deliver_batch(signals) == 3
+
+    assert heard == ["One", "Two", "Three"]
+    reads = [each["sql"] for each in asked if 'FROM "outbox_event"' in each["sql"]]
+    assert len(reads) == 1

@@ -195,9 +195,9 @@ def children():
 def test_a_batch_is_expanded_in_few_queries_however_large_it_is(
     three_loans, django_assert_num_queries
 ):
-    # The claim, the events, how to commit, the children, their number, the outcomes;
-    # in a test's own transaction, BEGIN and COMMIT are a savepoint and its release.
-    with django_assert_num_queries(8):
+    # The claim, the events, the children, their number, the outcomes; in a test's own
+    # transaction, BEGIN and COMMIT are a savepoint and its release.
+    with django_assert_num_queries(7):
         assert relay.deliver_batch(letters) == 3
 
     assert children().count() == 3
