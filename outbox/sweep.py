@@ -13,7 +13,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from django.conf import settings
@@ -21,6 +21,7 @@ from django.db import close_old_connections, connections
 from django.utils.module_loading import import_string
 
 from outbox import relay, sequencer
+from outbox.channels.contract import Channel
 from outbox.channels.registry import channels
 from outbox.duties import Duties
 
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 1.0
 SHORTEST_PAUSE = 0.7
+ALONE = 0.25  # seconds of work that one thread has before it calls another
 SEQUENCE = "sequence"
 
 # Many commits become one reading on, and what is delivered goes first: both would want
@@ -50,9 +52,17 @@ def deliver_here(channel: str) -> None:
 
 
 class Sweep:
-    """The threads of one relay process."""
+    """
+    The threads of one relay process.
 
-    def __init__(self) -> None:
+    `helpers` call others to a channel, once each time there is more to do on it than
+    its thread gets done in a moment; they return at once and never raise.
+    """
+
+    def __init__(
+        self, helpers: Mapping[str, Callable[[], object]] | None = None
+    ) -> None:
+        self._helpers = helpers or {}
         self._stopping = threading.Event()
         self._bells: dict[str, threading.Event] = {}
         self._waiting: set[str] = set()
@@ -60,7 +70,7 @@ class Sweep:
         self._threads = [
             self._thread(SEQUENCE, partial(sequencer.sequence_all, self.sequenced)),
             *(
-                self._thread(name, partial(relay.drain, channel))
+                self._thread(name, partial(self._drain, channel))
                 for name, channel in channels().items()
             ),
             *(self._thread(path, import_string(path)) for path in self._followers),
@@ -104,6 +114,14 @@ class Sweep:
         for thread in self._threads:
             thread.join(max(0.0, ends - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
+
+    def _drain(self, channel: Channel) -> None:
+        """Deliver until nothing is due; for long, not alone."""
+        if not relay.drain(channel, seconds=ALONE):
+            return
+        self._helpers.get(channel.NAME, lambda: None)()
+        while not self._stopping.is_set() and relay.drain(channel):
+            close_old_connections()
 
     def _thread(self, name: str, sweep: Callable[[], object]) -> threading.Thread:
         bell = threading.Event()

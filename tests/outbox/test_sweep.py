@@ -19,7 +19,7 @@ def a_sweep(committed_db, monkeypatch, settings):
     """Sweep over one channel that does what the test says; stopped afterwards."""
     started = []
 
-    def make(deliver, followers=()):
+    def make(deliver, followers=(), helpers=None):
         channel = SimpleNamespace(
             NAME="test",
             DEADLINE=10.0,
@@ -34,7 +34,7 @@ def a_sweep(committed_db, monkeypatch, settings):
         settings.OUTBOX = {**settings.OUTBOX, "FOLLOWERS": list(followers)}
         monkeypatch.setattr(sweep, "channels", lambda: {"test": channel})
         Route.objects.create(channel="test", destination="d", event_type="book.created")
-        made = sweep.Sweep()
+        made = sweep.Sweep(helpers)
         started.append(made)
         made.start()
         return made
@@ -71,6 +71,28 @@ def test_a_sweep_that_failed_goes_on(a_sweep, monkeypatch, now):
 
     assert arrived.wait(PATIENCE)
     assert failed.is_set()
+
+
+@pytest.mark.parametrize(("rounds", "calls"), [(1, []), (2, ["test"]), (5, ["test"])])
+def test_who_has_much_to_do_calls_for_help_once_and_goes_on_without_a_pause(
+    a_sweep, monkeypatch, rounds, calls
+):
+    monkeypatch.setattr(sweep, "SHORTEST_PAUSE", 9 * PATIENCE)
+    monkeypatch.setattr(sweep, "LONGEST_PAUSE", 9 * PATIENCE)
+    turns, called, done = [], [], threading.Event()
+
+    def drain(channel, **how_long):
+        turns.append(how_long)
+        if len(turns) == rounds:
+            done.set()
+        return len(turns) < rounds
+
+    monkeypatch.setattr(sweep.relay, "drain", drain)
+    a_sweep(None, helpers={"test": lambda: called.append("test")})
+
+    assert done.wait(PATIENCE)
+    assert turns == [{"seconds": sweep.ALONE}, *[{}] * (rounds - 1)]
+    assert called == calls
 
 
 def test_stopping_lets_the_attempt_under_way_end(a_sweep, now):

@@ -12,6 +12,8 @@ import signal
 import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -21,7 +23,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from dramatiq.worker import Worker
 
-from outbox import gauges, nudge, relay, schedule
+from outbox import gauges, nudge, relay, schedule, tasks
 from outbox.channels.registry import channels
 from outbox.sweep import Sweep
 
@@ -72,7 +74,7 @@ class Command(BaseCommand):
             _serve(*metrics)
         sys.setswitchinterval(SWITCH)
         connection_created.connect(_bound_sessions)
-        sweep = Sweep()
+        sweep = Sweep({} if no_broker else _helpers())
         nudge.listen(sweep.committed)
         broker = dramatiq.get_broker()
         worker = None if no_broker else Worker(broker, worker_threads=threads)
@@ -96,6 +98,13 @@ class Command(BaseCommand):
             worker.stop(timeout=int(longest * 1000))
         if not sweep.stop(longest):
             logger.warning("an attempt outlived its deadline; its lease will end it")
+
+
+def _helpers() -> dict[str, Callable[[], None]]:
+    """Return for each channel how to call an actor to it: by a message, as ever."""
+    return {
+        name: nudge.Bell(partial(tasks.deliver.send, name)).ring for name in channels()
+    }
 
 
 def _bound_sessions(
