@@ -96,6 +96,7 @@ class _Watched(HTTPConnection):
     """A connection that ends with the attempt that is using it."""
 
     response_class = _Response
+    _gathered: bytearray | None = None
 
     def _new_conn(self) -> socket.socket:
         connected = super()._new_conn()
@@ -109,9 +110,18 @@ class _Watched(HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:  # kept alive from an earlier attempt
             Attempt.current.get().watch(self.sock)
-        super().request(*args, **kwargs)
+        self._gathered = bytearray()
+        try:
+            super().request(*args, **kwargs)
+        finally:
+            whole, self._gathered = self._gathered, None
+        self.send(whole)
 
     def send(self, data: Any) -> None:
+        # Head and body would be sent one after the other, and wake the receiver twice.
+        if self._gathered is not None:
+            self._gathered += data
+            return
         if self.sock is None:  # http.client would connect in here
             self.connect()
         Attempt.current.get().about_to_send()

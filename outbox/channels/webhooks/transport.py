@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 import requests
@@ -63,7 +64,7 @@ def post(
         raise ValueError("The deadline is a positive number of seconds.")
     if not isinstance(session, Session | None):
         raise TypeError("Only a session made here is safe: see session_of().")
-    request = requests.Request("POST", headers=_sendable(headers), data=body)
+    request = _request(_sendable(headers), body)
     began = time.monotonic()
     ends = min(began + deadline, ends)
     given = nullcontext(session) if session else Session()
@@ -76,15 +77,16 @@ def post(
 
 def _attempted(
     url: str,
-    request: requests.Request,
+    request: requests.PreparedRequest,
     session: Session,
     policy: AddressPolicy,
     attempt: Attempt,
 ) -> Answer:
     try:
-        prepared, parts = _prepared(url, request, policy)
+        request.url, parts = _judged(url, policy)
+        request.headers["Host"] = parts.netloc
         addresses = vetted(parts, policy, attempt.left)
-        response = _sent(prepared, addresses, session, attempt)
+        response = _sent(request, addresses, session, attempt)
     except Refused as refused:
         return Answer(outcome=refused.outcome, text=answers.storable(str(refused)))
     except answers.FAULTS as fault:
@@ -100,14 +102,20 @@ def _sendable(headers: Mapping[str, str]) -> dict[str, str]:
     return DEFAULT_HEADERS | dict(headers)
 
 
-def _prepared(
-    url: str, request: requests.Request, policy: AddressPolicy
-) -> tuple[requests.PreparedRequest, SplitResult]:
-    """Return the request and its URL as it will be used, which is what is judged."""
-    request.url = url
+def _request(headers: Mapping[str, str], body: bytes) -> requests.PreparedRequest:
+    """Return a request that lacks its URL, and has nothing but what is given."""
+    request = requests.PreparedRequest()
+    request.prepare_method("POST")
+    request.prepare_headers(headers)
+    request.prepare_body(body, None)
+    request.prepare_hooks(None)
+    return request
+
+
+def _judged(url: str, policy: AddressPolicy) -> tuple[str, SplitResult]:
+    """Return a URL as it will be used, which is what is judged, and its parts."""
     try:
-        prepared = request.prepare()
-        parts = urlsplit(prepared.url or "")
+        prepared, parts = _prepared(url)
         port = port_of(parts)
     except ValueError as fault:
         raise Refused("blocked_url", f"This is not a URL: {fault}") from fault
@@ -117,8 +125,15 @@ def _prepared(
         raise Refused("blocked_url", "The URL has to start with https://.")
     if not policy.allows_port(port):
         raise Refused("blocked_url", f"Port {port} is not one that web servers are at.")
-    prepared.headers["Host"] = parts.netloc
     return prepared, parts
+
+
+@lru_cache(maxsize=256)
+def _prepared(url: str) -> tuple[str, SplitResult]:
+    """Return a URL as `requests` makes it, and its parts: always the same of one."""
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    return request.url or "", urlsplit(request.url or "")
 
 
 def _sent(

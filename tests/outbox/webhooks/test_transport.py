@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import gc
 import gzip
+import http.client
 import ipaddress
 import socket
 import threading
@@ -772,6 +773,22 @@ def test_a_kept_connection_is_used_again(receiver):
 
     assert [answer.outcome for answer in answers] == ["ok"] * 3
     assert (server.connections, len(server.requests)) == (1, 3)
+
+
+def test_head_and_body_leave_together(receiver, monkeypatch):
+    sent, send = [], http.client.HTTPConnection.send
+    monkeypatch.setattr(
+        http.client.HTTPConnection,
+        "send",
+        lambda self, data: sent.append(bytes(data)) or send(self, data),
+    )
+    server = receiver(keep_alive)
+
+    assert post(server.url).delivered
+
+    (whole,) = sent
+    assert whole.startswith(b"POST ")
+    assert whole.endswith(b"\r\n\r\n{}")
 
 
 def test_a_kept_connection_meets_the_deadline_too(receiver):
