@@ -47,7 +47,11 @@ class Ready:
 
 
 def of(endpoint_id: str, events: Iterable[UUID]) -> Ready | None:
-    """Return an endpoint with the messages of these events; None if it was removed."""
+    """Return an endpoint with the messages of these events; None if there is none."""
+    try:
+        UUID(endpoint_id)
+    except ValueError:  # it never was one
+        return None
     statement = _READY.format(users=get_user_model()._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(statement, [list(events), endpoint_id])

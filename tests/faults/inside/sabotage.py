@@ -11,7 +11,7 @@ import time
 from django.db import transaction
 from django_outbox_pattern.models import Published
 
-from outbox import claims, due, log, outcomes, relay, sequencer
+from outbox import appending, claims, due, outcomes, relay, sequencer
 from outbox.columns import Now
 from outbox.models import Delivery, Status
 from outbox.points import point
@@ -77,16 +77,16 @@ def no_lease_check(patch):
 def outbox_row_after_commit(patch):
     """Write the outbox row once the event is committed, in another transaction."""
 
-    class Later:
-        class objects:  # noqa: N801 - as it is called there
-            @staticmethod
-            def bulk_create(rows):
-                transaction.on_commit(lambda: Published.objects.bulk_create(rows))
+    append = appending.append
 
-        def __new__(cls, **values):
-            return Published(**values)
+    def append_and_wait(facts):
+        append(facts)
+        rows = Published.objects.filter(id__in=[fact.id for fact in facts])
+        kept = list(rows)
+        rows.delete()
+        transaction.on_commit(lambda: Published.objects.bulk_create(kept))
 
-    patch(log, "Published", Later)
+    patch(appending, "append", append_and_wait)
 
 
 def no_sweep(patch):

@@ -152,3 +152,7 @@ def test_a_message_that_is_missing_ends_alone(three, monkeypatch):
     relay.deliver_batch(channel)
 
     assert sorted(outcomes()) == ["message_missing", "ok", "ok"]
+
+
+def test_what_never_was_an_endpoint_ends_like_one_that_was_removed(db):
+    assert ready.of("shop", []) is None
