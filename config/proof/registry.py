@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from config.proof import chaos, lending, letters, main_job, relay, speed, webhooks
+from config.proof import (
+    chaos,
+    lending,
+    letters,
+    main_job,
+    relay,
+    rules,
+    speed,
+    webhooks,
+)
 from config.proof.claims import Claim
 
 CLAIMS: Mapping[str, Sequence[Claim]] = {
@@ -12,5 +21,5 @@ CLAIMS: Mapping[str, Sequence[Claim]] = {
     "relay": (*relay.RELAY, *chaos.CLAIMS, *speed.CLAIMS),
     "webhooks": webhooks.CLAIMS,
     "letters": letters.CLAIMS,
-    "lending": lending.CLAIMS,
+    "lending": (*lending.CLAIMS, *rules.CLAIMS),
 }
