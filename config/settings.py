@@ -98,7 +98,10 @@ PARTS = [
 ]
 
 OUTBOX: dict[str, Any] = {
-    "EVENTS": [f"{each}.events" for each in (*PARTS, "outbox.channels.webhooks")],
+    "EVENTS": [
+        *(f"{each}.events" for each in (*PARTS, "outbox.channels.webhooks")),
+        "library.lending.hold_events",
+    ],
     "FOLDS": [f"{each}.state" for each in PARTS],
     "LETTERS": [
         "library.lending.letters",

@@ -15,6 +15,7 @@ from library.catalog import branch_views as branches
 from library.catalog import views as catalog
 from library.lending import basket_views as baskets
 from library.lending import hold_views as holds
+from library.lending import turn_views as turns
 from library.lending import views as lending
 from library.members import membership_views as membership
 from library.members import pages, tokens
@@ -76,6 +77,9 @@ api = [
     path("holds/", Holds.as_view()),
     path("holds/<uuid:hold_id>/", holds.OneHold.as_view()),
     path("holds/<uuid:hold_id>/cancel/", holds.CancelHold.as_view()),
+    path("holds/<uuid:hold_id>/suspend/", turns.SuspendHold.as_view()),
+    path("holds/<uuid:hold_id>/resume/", turns.ResumeHold.as_view()),
+    path("holds/<uuid:hold_id>/move/", turns.MoveHold.as_view()),
     path("webhook-endpoints/", outbox.Endpoints.as_view()),
     path("webhook-endpoints/<uuid:endpoint_id>/", outbox.OneEndpoint.as_view()),
     path("webhook-endpoints/<uuid:endpoint_id>/ping/", deliveries.Ping.as_view()),

@@ -28,11 +28,13 @@ def add_copy(
     branch_id: UUID | None = None,
     kind: str = "book",
     price: int | None = None,
+    restricted: bool = False,
 ) -> CopyAdded:
     """
     Put a copy of a book on the shelf, at home in a branch or in none.
 
-    `price` is in the smallest unit of money. Raises UnknownBook, UnknownBranch,
+    A restricted one is lent where the policy says so. `price` is in the smallest unit
+    of money. Raises UnknownBook, UnknownBranch,
     InvalidBarcode, InvalidKind, InvalidPrice, and BarcodeTaken.
     """
     gate.enter()
@@ -46,6 +48,7 @@ def add_copy(
         branch_id=branch_id,
         kind=rules.kind(kind),
         price=rules.price(price),
+        restricted=restricted,
     )
     advance(added)
     return added

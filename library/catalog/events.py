@@ -87,7 +87,7 @@ class BookDeleted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyAdded:
-    """A copy of a book stands on the shelf."""
+    """A copy of a book stands on the shelf; `restricted`: not lent to everybody."""
 
     type: ClassVar[str] = "copy.added"
     schema_version: ClassVar[int] = 1
@@ -102,6 +102,7 @@ class CopyAdded:
     branch_id: UUID | None = None
     kind: str = "book"
     price: int | None = None  # in the smallest unit of money there is
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

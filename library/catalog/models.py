@@ -145,6 +145,7 @@ class Copy(FoldedModel):
     branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, null=True)
     kind = models.CharField(max_length=20)
     barcode = models.CharField(max_length=64)
+    restricted = models.BooleanField(default=False)
     price = models.PositiveBigIntegerField(null=True)
     condition = models.CharField(max_length=10, default="")
     added_at = models.DateTimeField()

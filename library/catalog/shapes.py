@@ -37,6 +37,9 @@ class CopyShown(serializers.Serializer[object]):
     branch_id = serializers.UUIDField(allow_null=True)
     kind = Text()
     barcode = Text()
+    restricted = serializers.BooleanField(
+        help_text="Lent only to those whose policy says so."
+    )
     price = serializers.IntegerField(allow_null=True)
     condition = Text(allow_blank=True)
     added_at = serializers.DateTimeField()
@@ -68,6 +71,7 @@ class NewCopy(Given):
 
     book_id = serializers.UUIDField()
     barcode = Text(max_length=rules.LONGEST_BARCODE)
+    restricted = serializers.BooleanField(required=False)
     branch_id = serializers.UUIDField(required=False, allow_null=True)
     kind = serializers.RegexField(
         rf"^[a-z0-9-]{{1,{rules.LONGEST_KIND}}}$", required=False

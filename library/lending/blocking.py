@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db.models import Q
+
 from library.accounts.models import Fee
 from library.lending.models import Hold, Loan, Transit
 
@@ -29,6 +31,7 @@ def member(member_id: UUID) -> list[UUID]:
 def copy(copy_id: UUID) -> list[UUID]:
     """Return the open loan, the hold or the way home that keeps a copy from going."""
     loans = Loan.objects.open().filter(copy=copy_id).values_list("id", flat=True)
-    holds = Hold.objects.assigned().filter(copy=copy_id).values_list("id", flat=True)
+    wanted = Q(copy=copy_id) | Q(wanted_copy=copy_id)
+    holds = Hold.objects.open().filter(wanted).values_list("id", flat=True)
     transits = Transit.objects.filter(copy=copy_id).values_list("id", flat=True)
     return [*loans, *holds, *transits]

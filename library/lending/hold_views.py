@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from library.lending import holds
+from library.lending.hold_refusals import UnknownHold
 from library.lending.models import Hold, HoldQuerySet
-from library.lending.refusals import UnknownHold
 from library.lending.shapes import HoldQuery, HoldShown, NewHold
 from outbox.api import given
 from outbox.api.given import Nothing
@@ -57,15 +57,11 @@ class Holds(ListView):
             raise PermissionDenied("Only librarians place holds for others.")
 
         def act() -> Made:
-            placed = holds.place_hold(
-                book_id=said["book_id"],
-                member_id=member_id,
-                pickup_branch_id=said.get("pickup_branch_id"),
-                now=timezone.now(),
-            )
+            wish = {**said, "member_id": member_id}
+            placed = holds.place_hold(now=timezone.now(), **wish)
             return Made(placed.hold_id)
 
-        return _response(write(request, act, status=201))
+        return response(write(request, act, status=201))
 
 
 class OneHold(ApiView):
@@ -74,7 +70,7 @@ class OneHold(ApiView):
     @extend_schema(operation_id="get_hold", responses=HoldShown, tags=["holds"])
     def get(self, request: Request, hold_id: UUID) -> Response:
         """Show a hold."""
-        return Response(HoldShown(_find(request, hold_id)).data)
+        return Response(HoldShown(find(request, hold_id)).data)
 
 
 class CancelHold(ApiView):
@@ -91,13 +87,13 @@ class CancelHold(ApiView):
     def post(self, request: Request, hold_id: UUID) -> Response:
         """Wait no longer."""
         given.body(request, Nothing)
-        hold = _find(request, hold_id)
+        hold = find(request, hold_id)
 
         def act() -> Made:
             holds.cancel_hold(hold_id=hold.id, now=timezone.now())
             return Made(hold.id)
 
-        return _response(write(request, act))
+        return response(write(request, act))
 
 
 def _seen_by(request: Request) -> HoldQuerySet:
@@ -106,7 +102,8 @@ def _seen_by(request: Request) -> HoldQuerySet:
     return Hold.objects.filter(member_id=user_id(request))
 
 
-def _find(request: Request, hold_id: UUID) -> Hold:
+def find(request: Request, hold_id: UUID) -> Hold:
+    """Return a hold that who asks may see; raise UnknownHold."""
     rows = _seen_by(request).select_related("book").with_positions()
     hold: Hold | None = rows.filter(id=hold_id).first()
     if hold is None:
@@ -114,6 +111,7 @@ def _find(request: Request, hold_id: UUID) -> Hold:
     return hold
 
 
-def _response(written: Written) -> Response:
+def response(written: Written) -> Response:
+    """Answer with the hold that was written, as it stands."""
     rows = Hold.objects.select_related("book").with_positions()
     return written.response(HoldShown(rows.get(id=written.id)).data)

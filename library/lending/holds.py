@@ -9,12 +9,21 @@ from django.db import transaction
 from django.db.models import Max
 
 from library.advance import advance
+from library.catalog.calendars import ALWAYS_OPEN, Calendar
 from library.catalog.models import Book, Branch, Copy
-from library.catalog.refusals import UnknownBranch
-from library.lending import queue, rules
-from library.lending.events import HoldCancelled, HoldExpired, HoldPlaced, HoldRequeued
-from library.lending.models import Hold, Loan
-from library.lending.refusals import HoldClosed, HoldNotOver, UnknownHold
+from library.lending import hold_rules, queue, wishes
+from library.lending.hold_events import (
+    HoldCancelled,
+    HoldExpired,
+    HoldPlaced,
+    HoldRequeued,
+)
+from library.lending.hold_refusals import (
+    HoldClosed,
+    HoldNotOver,
+    UnknownHold,
+)
+from library.lending.models import Hold
 from library.members.models import Member
 from library.policies import policies
 from outbox import gate
@@ -28,35 +37,48 @@ def place_hold(
     member_id: UUID,
     now: datetime,
     pickup_branch_id: UUID | None = None,
+    copy_id: UUID | None = None,
+    days: int | None = None,
+    open_ended: bool = False,
 ) -> HoldPlaced:
     """
     Let a member wait for a book; a copy that is free is set aside at once.
 
-    With a pickup branch it is sent there first; without, it waits where it is.
+    With a pickup branch it is sent there first; without, it waits where it is. With a
+    copy, for this very one. For so many days, for ever, or as long as the policy says.
 
     Locks the member, the book, then its copies. Raises UnknownMember,
-    UnknownBook, UnknownBranch, and, with all reasons that apply, NothingToHold,
-    AlreadyOnLoanToMember, AlreadyOnHold or HoldLimit.
+    UnknownBook, UnknownCopy, UnknownBranch, InvalidHold, and, with all reasons that
+    apply, MemberExpired, MemberBlocked, NothingToHold, Restricted, OverdueLimit,
+    AlreadyOnLoanToMember, AlreadyOnHold, HoldLimit, FeeLimit or HoldNeedsAnEnd.
     """
     gate.enter()
     member = Member.objects.lock(member_id)
     book = Book.objects.lock(book_id)
-    if pickup_branch_id and not Branch.objects.filter(id=pickup_branch_id).exists():
-        raise UnknownBranch(pickup_branch_id)
+    copy = wishes.copy_of(book, copy_id)
+    pickup = wishes.branch_of(pickup_branch_id)
+    calendar = _calendar(pickup or (copy.branch if copy else None))
 
     policy = policies.for_loan(None, member.category, "")
-    rules.check_may_hold(policy, _wish(member, book))
+    days = hold_rules.days_to_wait(policy, days, open_ended)
+    wish = wishes.wish(
+        member, book, policy, copy=copy, pickup=pickup, days=days, now=now
+    )
+    hold_rules.check_may_hold(policy, wish, calendar.day_of(now))
 
     placed = HoldPlaced(
         hold_id=new_id(),
         book_id=book.id,
         member_id=member.id,
         placed_at=now,
-        number=_next_number(book.id),
+        number=next_number(book.id),
         hold_limit=policy.hold_limit,
         policy=policy.name,
         policy_version=policy.version,
         pickup_branch_id=pickup_branch_id,
+        copy_id=copy_id,
+        ends_at=hold_rules.ends_at(calendar, days, now),
+        holds_left=hold_rules.holds_left(policy, wish.open_holds),
     )
     advance(placed)
     hand_out(book_id=book.id, now=now)
@@ -71,7 +93,7 @@ def cancel_hold(*, hold_id: UUID, now: datetime) -> HoldCancelled:
     Locks the book, then the copy. Raises UnknownHold and HoldClosed.
     """
     gate.enter()
-    hold = _open_and_held(hold_id)
+    hold = open_and_held(hold_id)
     cancelled = HoldCancelled(
         hold_id=hold.id,
         book_id=hold.book_id,
@@ -87,15 +109,15 @@ def cancel_hold(*, hold_id: UUID, now: datetime) -> HoldCancelled:
 @transaction.atomic
 def expire_hold(*, hold_id: UUID, now: datetime) -> HoldExpired:
     """
-    Keep a copy no longer that nobody came for: it is the next member's.
+    End a hold whose time is over; a copy that nobody came for is the next member's.
 
     Locks the book, then the copy. Raises UnknownHold, HoldClosed, and HoldNotOver
-    for one that is not ready or may still be picked up.
+    for one that may still be picked up, is under way, or waits longer.
     """
     gate.enter()
-    hold = _open_and_held(hold_id)
-    if hold.pickup_until is None or hold.pickup_until >= now:
-        raise HoldNotOver(hold.id, hold.pickup_until)
+    hold = open_and_held(hold_id)
+    if hold.end is None or hold.end >= now:
+        raise HoldNotOver(hold.id, hold.end)
     expired = HoldExpired(
         hold_id=hold.id,
         book_id=hold.book_id,
@@ -120,8 +142,8 @@ def hand_out(*, book_id: UUID, now: datetime) -> None:
     free = queue.free_copies(book_id)
     if not free:
         return
-    waiting = Hold.objects.waiting(book_id).select_related("member", "pickup_branch")
-    for hold in waiting:
+    waiting = Hold.objects.in_turn(book_id, now)
+    for hold in waiting.select_related("member", "pickup_branch"):
         nearest = sorted(free, key=lambda copy: copy.branch_id != hold.pickup_branch_id)
         for copy in nearest:
             if handed := queue.hand_over(copy, hold, copy.branch, now):
@@ -157,14 +179,15 @@ def put_away(copy: Copy, at: Branch | None, now: datetime) -> None:
         advance(handed)
 
 
-def _open_and_held(hold_id: UUID) -> Hold:
+def open_and_held(hold_id: UUID) -> Hold:
     """Return an open hold as it stands once its book and copy are locked."""
     known = Hold.objects.filter(id=hold_id).first()
     if known is None:
         raise UnknownHold(hold_id)
     if known.closed_at is None:
         Book.objects.lock(known.book_id)
-    hold = Hold.objects.select_related("branch").get(id=hold_id)
+    branches = ("branch", "pickup_branch", "wanted_copy__branch")
+    hold = Hold.objects.select_related(*branches).get(id=hold_id)
     if hold.closed_at is not None:
         raise HoldClosed(hold_id, hold.outcome)
     if hold.copy_id is not None:
@@ -172,24 +195,11 @@ def _open_and_held(hold_id: UUID) -> Hold:
     return hold
 
 
-def _wish(member: Member, book: Book) -> rules.Wish:
-    loan = Loan.objects.open().filter(member=member, book=book).first()
-    mine = Hold.objects.open().filter(member=member)
-    return rules.Wish(
-        book_id=book.id,
-        lendable=any(
-            policies.for_loan(branch_id, member.category, kind).loan_days
-            for branch_id, kind in Copy.objects.sound()
-            .filter(book=book)
-            .values_list("branch_id", "kind")
-            .distinct()
-        ),
-        at_home=(loan.copy_id, loan.due_at) if loan else None,
-        on_hold=mine.filter(book=book).exists(),
-        open_holds=mine.count(),
-    )
-
-
-def _next_number(book_id: UUID) -> int:
+def next_number(book_id: UUID) -> int:
+    """Return the number after all that a book's holds ever had."""
     last: int | None = Hold.objects.filter(book=book_id).aggregate(n=Max("number"))["n"]
     return (last or 0) + 1
+
+
+def _calendar(branch: Branch | None) -> Calendar:
+    return branch.calendar if branch else ALWAYS_OPEN

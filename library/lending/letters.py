@@ -14,6 +14,8 @@ from library.lending.events import (
     CopyOverdue,
     CopyRenewed,
     CopyReturned,
+)
+from library.lending.hold_events import (
     HoldExpired,
     HoldReady,
 )
@@ -145,7 +147,10 @@ hold_expired = Letter(
     event=HoldExpired,
     template="letters/hold_expired",
     recipients=_borrower,
-    context=lambda event: {"title": _title(event.book_id)},
-    sample={"title": "Oʻtkan kunlar"},
+    context=lambda event: {
+        "title": _title(event.book_id),
+        "set_aside": event.copy_id is not None,
+    },
+    sample={"title": "Oʻtkan kunlar", "set_aside": True},
     title={"en": "Holds that have ended", "uz": "Tugagan band qilishlar"},
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from library.accounts import fees
 from library.accounts.events import FeeCharged
@@ -101,7 +102,7 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
         copy_id=loan.copy_id,
         due_at=loan.due_at,
         renewals=loan.renewals,
-        wanted_by_others=queue.wanted_by_others(loan.book_id),
+        wanted_by_others=queue.wanted_by_others(loan, now),
     )
     rules.check_may_renew(policy, loan.calendar, standing, now)
     due = rules.renewed_due_date(policy, loan.calendar, standing, now)
@@ -194,6 +195,7 @@ def open_and_held(loan_id: UUID) -> Loan:
 def _hold_of(member: Member, copy_id: UUID) -> Hold | None:
     """Return the member's open hold of the copy's book, the book then locked."""
     mine = Hold.objects.open().filter(member=member, book__copies=copy_id)
+    mine = mine.filter(Q(wanted_copy=None) | Q(wanted_copy=copy_id))
     hold = mine.first()  # only who holds the member's lock could place one
     if hold is None:
         return None
@@ -233,8 +235,14 @@ def _standing(copy: Copy) -> rules.CopyStanding:
         kept = Hold.objects.assigned().filter(copy=copy.id)
         kept_for = kept.values_list("member", flat=True).first()
         return rules.CopyStanding(
-            copy_id=copy.id, kept_for=kept_for, condition=copy.condition
+            copy_id=copy.id,
+            kept_for=kept_for,
+            condition=copy.condition,
+            restricted=copy.restricted,
         )
     return rules.CopyStanding(
-        copy_id=copy.id, borrower_id=loan.member_id, due_at=loan.due_at
+        copy_id=copy.id,
+        borrower_id=loan.member_id,
+        due_at=loan.due_at,
+        restricted=copy.restricted,
     )

@@ -13,7 +13,9 @@ from uuid import UUID
 from library.catalog.calendars import ALWAYS_OPEN
 from library.catalog.models import Branch, Copy
 from library.catalog.refusals import BranchNeverOpens
-from library.lending.events import CopySent, HoldReady
+from library.lending import hold_rules
+from library.lending.events import CopySent
+from library.lending.hold_events import HoldReady
 from library.lending.models import Hold, Loan, Transit
 from library.policies import policies
 from library.policies.rules import Policy
@@ -31,7 +33,7 @@ def next_for(copy: Copy, at: Branch | None, now: datetime) -> Handed | None:
     """
     if copy.condition:
         return None
-    waiting = Hold.objects.waiting(copy.book_id)
+    waiting = Hold.objects.in_turn(copy.book_id, now)
     for hold in waiting.select_related("member", "pickup_branch"):
         if handed := hand_over(copy, hold, at, now):
             return handed
@@ -49,7 +51,7 @@ def hand_over(
     policy = policies.for_loan(copy.branch_id, hold.member.category, copy.kind)
     to = hold.pickup_branch or at
     pickup_until = _pickup_until(to, policy, now)
-    if not policy.loan_days or pickup_until is None:
+    if pickup_until is None or not _suits(policy, copy, hold):
         return None
     return _sent(copy, at, to, hold, now) or HoldReady(
         hold_id=hold.id,
@@ -106,7 +108,37 @@ def free_copies(book_id: UUID) -> list[Copy]:
     return [copy for copy in copies if copy.id not in taken]
 
 
-def wanted_by_others(book_id: UUID) -> int:
-    """Return how many wait for a book for whom no copy is free."""
-    waiting = Hold.objects.waiting(book_id).count()
-    return waiting and max(0, waiting - len(free_copies(book_id)))
+def wanted_by_others(loan: Loan, now: datetime) -> int:
+    """
+    Return how many others want the copy of a loan, and could not have another.
+
+    The free copies are given, as they would be, to whoever comes first.
+    """
+    waiting = list(
+        Hold.objects.in_turn(loan.book_id, now)
+        .exclude(member=loan.member_id)
+        .select_related("member")
+    )
+    free = free_copies(loan.book_id) if waiting else []
+    wanted = 0
+    for hold in waiting:
+        given = next((copy for copy in free if _may_have(copy, hold)), None)
+        if given is not None:
+            free.remove(given)
+        else:
+            wanted += _may_have(loan.copy, hold)
+    return wanted
+
+
+def _may_have(copy: Copy, hold: Hold) -> bool:
+    policy = policies.for_loan(copy.branch_id, hold.member.category, copy.kind)
+    return _suits(policy, copy, hold)
+
+
+def _suits(policy: Policy, copy: Copy, hold: Hold) -> bool:
+    return hold_rules.suits(
+        policy,
+        restricted=copy.restricted,
+        copy_id=copy.id,
+        wanted=hold.wanted_copy_id,
+    )

@@ -62,6 +62,19 @@ class NotForLoan(Refusal):
         )
 
 
+class Restricted(Refusal):
+    """The copy is kept for those to whom the policy lends restricted ones."""
+
+    code = "restricted"
+
+    def __init__(self, policy: str) -> None:
+        super().__init__(
+            f"This copy is restricted, and the policy {policy!r} lends no such ones. "
+            "Read it in the library.",
+            policy=policy,
+        )
+
+
 class LoanLimit(Refusal):
     """The member has as many loans as the policy allows."""
 
@@ -126,83 +139,6 @@ class OnHoldForOther(Refusal):
             f"Another member waits for copy {copy_id}. "
             "Give it to the desk, or place a hold.",
             copy_id=copy_id,
-        )
-
-
-class HoldLimit(Refusal):
-    """The member has as many holds as the policy allows."""
-
-    code = "hold_limit"
-
-    def __init__(self, open_holds: int, limit: int) -> None:
-        super().__init__(
-            f"{open_holds} holds are open and {limit} is the limit. Cancel one first.",
-            open_holds=open_holds,
-            limit=limit,
-        )
-
-
-class AlreadyOnHold(Refusal):
-    """The member waits for this book already."""
-
-    code = "already_on_hold"
-
-    def __init__(self, book_id: UUID) -> None:
-        super().__init__(
-            f"You wait for the book {book_id} already. Look at your holds.",
-            book_id=book_id,
-        )
-
-
-class NothingToHold(Refusal):
-    """There is no copy of the book that the member could ever be lent."""
-
-    code = "nothing_to_hold"
-
-    def __init__(self, book_id: UUID) -> None:
-        super().__init__(
-            f"No copy of the book {book_id} is lent to you. "
-            "Ask at the desk, or read it in the library.",
-            book_id=book_id,
-        )
-
-
-class UnknownHold(NotFound):
-    """There is no such hold."""
-
-    code = "unknown_hold"
-
-    def __init__(self, hold_id: UUID) -> None:
-        super().__init__(
-            f"There is no hold {hold_id}. Look at the list of holds.",
-            hold_id=hold_id,
-        )
-
-
-class HoldClosed(Refusal):
-    """The hold is over."""
-
-    code = "hold_closed"
-
-    def __init__(self, hold_id: UUID, outcome: str) -> None:
-        super().__init__(
-            f"Hold {hold_id} was {outcome}. Place another if the book is wanted.",
-            hold_id=hold_id,
-            outcome=outcome,
-        )
-
-
-class HoldNotOver(Refusal):
-    """The hold has no end yet, or it has not come."""
-
-    code = "hold_not_over"
-
-    def __init__(self, hold_id: UUID, pickup_until: datetime | None) -> None:
-        super().__init__(
-            f"Hold {hold_id} still stands. Wait until its last day is over, "
-            "or cancel it.",
-            hold_id=hold_id,
-            pickup_until=pickup_until,
         )
 
 

@@ -11,18 +11,16 @@ from uuid import UUID
 from library.catalog.calendars import Calendar
 from library.lending.copy_refusals import MarkedCopy, ReturnedTooEarly
 from library.lending.refusals import (
-    AlreadyOnHold,
     AlreadyOnLoanToMember,
     CopyOnLoan,
     FeeLimit,
-    HoldLimit,
     LoanLimit,
     NoGain,
     NotForLoan,
-    NothingToHold,
     OnHoldForOther,
     OverdueLimit,
     RenewalsUsed,
+    Restricted,
     TooSoon,
 )
 from library.members.rules import Membership
@@ -44,6 +42,7 @@ class CopyStanding:
     due_at: datetime | None = None
     kept_for: UUID | None = None
     condition: str = ""
+    restricted: bool = False
 
 
 class Due(NamedTuple):
@@ -66,22 +65,6 @@ class LoanStanding:
     due_at: datetime
     renewals: int
     wanted_by_others: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """
-    A book that a member would wait for.
-
-    `lendable`: there is a copy that could be lent to them; `at_home`: the copy of
-    it they have on loan, and until when.
-    """
-
-    book_id: UUID
-    lendable: bool
-    at_home: tuple[UUID, datetime] | None
-    on_hold: bool
-    open_holds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,22 +134,6 @@ def returned_at(
     return ended_at
 
 
-def check_may_hold(policy: Policy, wish: Wish) -> None:
-    """Refuse with every reason that applies; pass where none does."""
-    refuse_for(_against_hold(policy, wish))
-
-
-def _against_hold(policy: Policy, wish: Wish) -> Iterator[Refusal]:
-    if not wish.lendable:
-        yield NothingToHold(wish.book_id)
-    if wish.at_home is not None:
-        yield AlreadyOnLoanToMember(*wish.at_home)
-    if wish.on_hold:
-        yield AlreadyOnHold(wish.book_id)
-    if policy.hold_limit is not None and wish.open_holds >= policy.hold_limit:
-        yield HoldLimit(wish.open_holds, policy.hold_limit)
-
-
 def _against_renewal(
     policy: Policy, calendar: Calendar, loan: LoanStanding, now: datetime
 ) -> Iterator[Refusal]:
@@ -193,16 +160,14 @@ def _against_renewal(
 def _reasons(
     policy: Policy, member: MemberStanding, copy: CopyStanding, today: date
 ) -> Iterator[Refusal]:
-    yield from member.membership.against(today)
-    if not policy.loan_days:
-        yield NotForLoan(copy.copy_id, policy.name)
-    elif copy.condition:
-        yield MarkedCopy(copy.copy_id, copy.condition)
+    whose = member.membership
+    yield from whose.against(today)
+    yield from _against_copy(policy, copy)
     if copy.due_at is not None:
-        mine = copy.borrower_id == member.membership.member_id
+        mine = copy.borrower_id == whose.member_id
         on_loan = AlreadyOnLoanToMember if mine else CopyOnLoan
         yield on_loan(copy.copy_id, copy.due_at)
-    if copy.kept_for not in {None, member.membership.member_id}:
+    if copy.kept_for not in {None, whose.member_id}:
         yield OnHoldForOther(copy.copy_id)
     if member.open_loans >= policy.loan_limit:
         yield LoanLimit(member.open_loans, policy.loan_limit)
@@ -210,3 +175,13 @@ def _reasons(
         yield OverdueLimit(member.overdue, policy.overdue_limit)
     if 0 < policy.fee_limit <= member.balance:
         yield FeeLimit(member.balance, policy.fee_limit)
+
+
+def _against_copy(policy: Policy, copy: CopyStanding) -> Iterator[Refusal]:
+    """Yield why such a copy is not lent to such a member, wherever it is."""
+    if not policy.loan_days:
+        yield NotForLoan(copy.copy_id, policy.name)
+    elif copy.condition:
+        yield MarkedCopy(copy.copy_id, copy.condition)
+    if copy.restricted and not policy.restricted:
+        yield Restricted(policy.name)

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from library.catalog import rules as catalog_rules
-from library.lending import baskets
+from library.lending import baskets, hold_rules
 from outbox.api.given import Given
 
 
@@ -104,8 +104,9 @@ class HoldShown(serializers.Serializer[object]):
     """
     A hold. `position` counts from 1 while it waits; a copy is set aside once ready.
 
-    `status` is waiting, in_transit, ready, fulfilled, cancelled or expired. It is
-    wanted at `pickup_branch_id`, or (null) wherever it is, and waits at `branch_id`.
+    `status` is waiting, suspended, in_transit, ready, fulfilled, cancelled or expired.
+    It is wanted at `pickup_branch_id`, or (null) wherever it is, and waits at
+    `branch_id`.
     """
 
     id = serializers.UUIDField()
@@ -115,6 +116,20 @@ class HoldShown(serializers.Serializer[object]):
     status = serializers.CharField()
     position = serializers.IntegerField(allow_null=True)
     placed_at = serializers.DateTimeField()
+    wanted_copy_id = serializers.UUIDField(
+        allow_null=True, help_text="The very copy that is waited for; null: any."
+    )
+    ends_at = serializers.DateTimeField(
+        allow_null=True, help_text="Until when it waits; null: for ever."
+    )
+    suspended_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when it is passed over; null: it is not."
+    )
+    resumes_at = serializers.DateTimeField(allow_null=True)
+    holds_left = serializers.IntegerField(
+        allow_null=True,
+        help_text="How many more could be placed after it; null: any number.",
+    )
     pickup_branch_id = serializers.UUIDField(allow_null=True)
     copy_id = serializers.UUIDField(allow_null=True)
     branch_id = serializers.UUIDField(allow_null=True)
@@ -127,12 +142,30 @@ class NewHold(Given):
     """
     A book to wait for: oneself, or, by a librarian, anybody.
 
-    Without a branch to pick it up at, it waits wherever the copy is.
+    Without a branch to pick it up at, it waits wherever the copy is. With a copy, it is
+    for this very one. It waits for some days, for ever, or as long as the policy says.
     """
 
     book_id = serializers.UUIDField()
     member_id = serializers.UUIDField(required=False)
     pickup_branch_id = serializers.UUIDField(required=False, allow_null=True)
+    copy_id = serializers.UUIDField(required=False, allow_null=True)
+    days = serializers.IntegerField(
+        min_value=1, max_value=hold_rules.LONGEST_WAIT, required=False, allow_null=True
+    )
+    open_ended = serializers.BooleanField(required=False)
+
+
+class Suspension(Given):
+    """The day on which a hold goes on; left out: not known yet."""
+
+    until = serializers.DateField(required=False, allow_null=True)
+
+
+class NewPlace(Given):
+    """The place in its queue that a hold is given, from 1."""
+
+    position = serializers.IntegerField(min_value=1)
 
 
 class HoldQuery(Given):

@@ -18,11 +18,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from library.catalog.models import Copy
-from library.lending import history, holds, overdue
+from library.lending import history, holds, overdue, turns
 from library.lending.models import DutyRun, Hold, Loan, Transit
 from library.refusals import Refusal
 
@@ -88,12 +88,19 @@ def _claim(name: str, slot: datetime) -> bool:
 
 
 def _ended_holds(now: datetime) -> Iterable[UUID]:
-    ended = Hold.objects.ready().filter(pickup_until__lt=now)
-    return list(ended.order_by("pickup_until", "id").values_list("id", flat=True))
+    waited = Q(copy__isnull=True, ends_at__lt=now)
+    ended = Hold.objects.open().filter(waited | Q(pickup_until__lt=now))
+    return list(ended.order_by("book", "number").values_list("id", flat=True))
+
+
+def _suspended_until_now(now: datetime) -> Iterable[UUID]:
+    again = Hold.objects.open().filter(resumes_at__lte=now)
+    return list(again.order_by("resumes_at", "id").values_list("id", flat=True))
 
 
 def _books_with_copies_to_hand_out(now: datetime) -> Iterable[UUID]:
     wanted = Hold.objects.open().filter(book=OuterRef("book"), copy__isnull=True)
+    wanted = wanted.filter(suspended_at__isnull=True)
     on_loan = Loan.objects.open().filter(copy=OuterRef("pk"))
     assigned = Hold.objects.assigned().filter(copy=OuterRef("pk"))
     under_way = Transit.objects.filter(copy=OuterRef("pk"))
@@ -115,6 +122,10 @@ DUTIES: dict[str, tuple[Find, Act]] = {
     "expire_holds": (
         _ended_holds,
         lambda hold_id, now: holds.expire_hold(hold_id=hold_id, now=now),
+    ),
+    "resume_holds": (
+        _suspended_until_now,
+        lambda hold_id, now: turns.resume_in_time(hold_id=hold_id, now=now),
     ),
     "hand_out_copies": (
         _books_with_copies_to_hand_out,

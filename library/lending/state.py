@@ -14,12 +14,17 @@ from library.lending.events import (
     CopyRenewed,
     CopyReturned,
     CopySent,
+    LoanForgotten,
+)
+from library.lending.hold_events import (
     HoldCancelled,
     HoldExpired,
+    HoldMoved,
     HoldPlaced,
     HoldReady,
     HoldRequeued,
-    LoanForgotten,
+    HoldResumed,
+    HoldSuspended,
 )
 from library.lending.models import Hold, Loan, PastLoan, Transit
 from outbox.folds import Fold, Row
@@ -98,6 +103,9 @@ def _(row: None, event: HoldPlaced) -> Row:
         member_id=event.member_id,
         number=event.number,
         placed_at=event.placed_at,
+        wanted_copy_id=event.copy_id,
+        ends_at=event.ends_at,
+        holds_left=event.holds_left,
         pickup_branch_id=event.pickup_branch_id,
     )
 
@@ -111,6 +119,21 @@ def _(row: Row, event: HoldReady) -> Row:
         ready_at=event.ready_at,
         pickup_until=event.pickup_until,
     )
+
+
+@holds.on(HoldSuspended)
+def _(row: Row, event: HoldSuspended) -> Row:
+    return replace(row, suspended_at=event.suspended_at, resumes_at=event.resumes_at)
+
+
+@holds.on(HoldResumed)
+def _(row: Row, event: HoldResumed) -> Row:
+    return replace(row, suspended_at=None, resumes_at=None)
+
+
+@holds.on(HoldMoved)
+def _(row: Row, event: HoldMoved) -> Row:
+    return replace(row, number=event.number)
 
 
 @holds.on(HoldCancelled)
@@ -174,6 +197,9 @@ def _(row: Row, event: CopyBorrowed | CopyMarked, key: UUID) -> None:
 FEES = ("fee.charged", "fee.settled")
 LOANS = ("book.borrowed", "book.renewed", "book.overdue", "book.returned")
 HOLDS = (
+    "hold.suspended",
+    "hold.resumed",
+    "hold.moved",
     "hold.placed",
     "hold.ready",
     "hold.requeued",

@@ -52,7 +52,15 @@ for each in (activity, titles_lent):
     each.ignore(
         "book.renewed", "book.returned", "book.overdue", "user.erased", "loan.forgotten"
     )
-    each.ignore("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
+    each.ignore(
+        "hold.placed",
+        "hold.suspended",
+        "hold.resumed",
+        "hold.moved",
+        "hold.ready",
+        "hold.cancelled",
+        "hold.expired",
+    )
     each.ignore("fee.charged", "fee.settled")
     each.ignore("branch.described", "policy.set", "titles.announced")
     each.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")

@@ -17,6 +17,8 @@ from library.lending.events import (
     CopyBorrowed,
     CopyReturned,
     CopySent,
+)
+from library.lending.hold_events import (
     HoldCancelled,
     HoldExpired,
     HoldReady,
@@ -113,6 +115,8 @@ def _(row: Row, event: HoldRequeued | HoldCancelled | HoldExpired) -> Row:
     return replace(row, set_aside=row.set_aside - 1) if event.copy_id else row
 
 
-availability.ignore("book.renewed", "hold.placed")
+availability.ignore(
+    "book.renewed", "hold.placed", "hold.suspended", "hold.resumed", "hold.moved"
+)
 availability.ignore("branch.described", "policy.set", "titles.announced")
 availability.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")

@@ -47,4 +47,12 @@ due_loans.ignore("copy.added", "copy.removed", "user.registered", "user.updated"
 due_loans.ignore("branch.described", "policy.set", "titles.announced")
 due_loans.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")
 due_loans.ignore("hold.requeued")
-due_loans.ignore("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
+due_loans.ignore(
+    "hold.placed",
+    "hold.suspended",
+    "hold.resumed",
+    "hold.moved",
+    "hold.ready",
+    "hold.cancelled",
+    "hold.expired",
+)

@@ -11,6 +11,8 @@ from library.lending.events import (
     CopyOverdue,
     CopyRenewed,
     CopyReturned,
+)
+from library.lending.hold_events import (
     HoldCancelled,
     HoldExpired,
     HoldPlaced,
@@ -88,6 +90,7 @@ def _without(row: Row, loan_id: UUID) -> list[UUID]:
 
 
 profiles.ignore("user.erased", "loan.forgotten", "hold.ready")
+profiles.ignore("hold.suspended", "hold.resumed", "hold.moved")
 profiles.ignore("book.created", "book.updated", "book.deleted")
 profiles.ignore("copy.sent", "copy.arrived", "hold.requeued")
 profiles.ignore("copy.added", "copy.moved", "copy.marked", "copy.removed")

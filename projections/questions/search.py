@@ -65,7 +65,15 @@ for each in (search, vocabulary):
         "fee.settled",
     )
     each.ignore("hold.requeued")
-    each.ignore("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
+    each.ignore(
+        "hold.placed",
+        "hold.suspended",
+        "hold.resumed",
+        "hold.moved",
+        "hold.ready",
+        "hold.cancelled",
+        "hold.expired",
+    )
     each.ignore("branch.described", "policy.set", "titles.announced")
     each.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")
 vocabulary.ignore("book.deleted")

@@ -58,4 +58,12 @@ shelves.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
 shelves.ignore("branch.described", "policy.set", "titles.announced")
 shelves.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")
 shelves.ignore("hold.requeued")
-shelves.ignore("hold.placed", "hold.ready", "hold.cancelled", "hold.expired")
+shelves.ignore(
+    "hold.placed",
+    "hold.suspended",
+    "hold.resumed",
+    "hold.moved",
+    "hold.ready",
+    "hold.cancelled",
+    "hold.expired",
+)

@@ -14,6 +14,8 @@ from library.lending.events import (
     CopyBorrowed,
     CopyReturned,
     CopySent,
+)
+from library.lending.hold_events import (
     HoldCancelled,
     HoldExpired,
     HoldReady,
@@ -114,7 +116,15 @@ def by_branch(copies: Iterable[Stock]) -> list[dict[str, Any]]:
 
 
 stock.ignore("book.created", "book.updated", "book.deleted")
-stock.ignore("book.renewed", "book.overdue", "loan.forgotten", "hold.placed")
+stock.ignore(
+    "book.renewed",
+    "book.overdue",
+    "loan.forgotten",
+    "hold.placed",
+    "hold.suspended",
+    "hold.resumed",
+    "hold.moved",
+)
 stock.ignore("fee.charged", "fee.settled")
 stock.ignore("user.registered", "user.updated", "user.erased", "category.described")
 stock.ignore("user.blocked", "user.unblocked", "user.extended")

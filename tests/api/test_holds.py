@@ -68,3 +68,76 @@ def test_what_is_set_aside_can_no_longer_be_had(
 
     assert (answer["set_aside"], answer["available"]) == (1, 0)
     problem(refused, 409, "on_hold_for_other")
+
+
+def test_a_reader_waits_for_one_copy_for_some_days(reader, a_loan):
+    lent = a_loan()
+    wish = {"book_id": lent.book_id, "copy_id": lent.copy_id, "days": 30}
+
+    made = reader.post(HOLDS, wish)
+    hold = made.json()
+
+    assert made.status_code == 201
+    assert (hold["wanted_copy_id"], hold["copy_id"]) == (str(lent.copy_id), None)
+    assert hold["ends_at"] is not None
+    assert hold["holds_left"] == 4
+
+
+def test_a_wish_that_cannot_be_is_refused(reader, a_loan, a_copy):
+    lent = a_loan()
+
+    assert reader.post(HOLDS, {"book_id": lent.book_id, "days": 0}).status_code == 400
+    unlike = {"book_id": lent.book_id, "days": 5, "open_ended": True}
+    problem(reader.post(HOLDS, unlike), 400, "invalid_hold")
+    forever = {"book_id": lent.book_id, "open_ended": True}
+    problem(reader.post(HOLDS, forever), 409, "hold_needs_an_end")
+    other = {"book_id": lent.book_id, "copy_id": a_copy()}
+    problem(reader.post(HOLDS, other), 404, "unknown_copy")
+
+
+def test_a_reader_suspends_and_resumes_his_hold(reader, a_loan):
+    hold = reader.post(HOLDS, {"book_id": a_loan().book_id}).json()
+    path = f"{HOLDS}{hold['id']}/"
+
+    suspended = reader.post(f"{path}suspend/", {"until": "2099-01-01"})
+    again = reader.post(f"{path}suspend/", {})
+    resumed = reader.post(f"{path}resume/", {})
+
+    assert (suspended.status_code, suspended.json()["status"]) == (200, "suspended")
+    assert suspended.json()["resumes_at"] == "2099-01-01T00:00:00Z"
+    assert (again.json()["position"], again.json()["resumes_at"]) == (1, None)
+    assert (resumed.json()["status"], resumed.json()["suspended_at"]) == (
+        "waiting",
+        None,
+    )
+    problem(reader.post(f"{path}resume/", {}), 409, "hold_not_suspended")
+
+
+def test_only_librarians_give_a_hold_another_place(reader, librarian, a_loan, a_hold):
+    book_id = a_loan().book_id
+    a_hold(book_id)
+    hold = reader.post(HOLDS, {"book_id": book_id}).json()
+    path = f"{HOLDS}{hold['id']}/move/"
+
+    problem(reader.post(path, {"position": 1}), 403, "permission_denied")
+    moved = librarian.post(path, {"position": 1})
+
+    assert (hold["position"], moved.json()["position"]) == (2, 1)
+    problem(librarian.post(path, {"position": 3}), 400, "invalid_hold")
+
+
+def test_the_hold_of_another_is_not_suspended_or_resumed(reader, a_loan, a_hold):
+    path = f"{HOLDS}{a_hold(a_loan().book_id).hold_id}/"
+
+    problem(reader.post(f"{path}suspend/", {}), 404, "unknown_hold")
+    problem(reader.post(f"{path}resume/", {}), 404, "unknown_hold")
+
+
+def test_a_restricted_copy_is_added_and_shown(librarian, reader, a_book):
+    wish = {"book_id": a_book(), "barcode": "R1", "restricted": True}
+
+    added = librarian.post("/api/v1/copies/", wish).json()
+
+    assert added["restricted"] is True
+    problem(reader.post("/api/v1/loans/", {"copy_id": added["id"]}), 409, "restricted")
+    problem(reader.post(HOLDS, {"book_id": wish["book_id"]}), 409, "restricted")

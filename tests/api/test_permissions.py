@@ -40,6 +40,7 @@ LIBRARIANS_ONLY = [
     ("POST", "/api/v1/branches/"),
     ("PUT", "/api/v1/branches/{id}/"),
     ("POST", "/api/v1/policies/"),
+    ("POST", "/api/v1/holds/{id}/move/"),
     ("POST", "/api/v1/fees/{id}/settle/"),
     ("POST", "/api/v1/copies/"),
     ("DELETE", "/api/v1/copies/{id}/"),

@@ -16,9 +16,10 @@ import pytest
 from library.accounts.models import Fee
 from library.catalog.models import Copy
 from library.lending import holds, loans, start_of_day
+from library.lending.hold_refusals import HoldNotOver
 from library.lending.letters import hold_ready, loan_receipt
 from library.lending.models import Hold, Loan
-from library.lending.refusals import HoldNotOver, TooSoon
+from library.lending.refusals import TooSoon
 from library.policies import policies
 from outbox import log
 from outbox.models import Event

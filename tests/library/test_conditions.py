@@ -19,8 +19,9 @@ from library.catalog.refusals import (
 from library.lending import loans, start_of_day
 from library.lending.conditions import mark_copy
 from library.lending.copy_refusals import MarkedCopy
+from library.lending.hold_refusals import NothingToHold
 from library.lending.models import Hold
-from library.lending.refusals import LoanLimit, NothingToHold
+from library.lending.refusals import LoanLimit
 from library.policies import policies
 from library.refusals import StillInUse
 from outbox import sequencer

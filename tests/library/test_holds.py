@@ -14,17 +14,19 @@ from library.catalog.books import withdraw_book
 from library.catalog.copies import remove_copy
 from library.catalog.refusals import UnknownBook
 from library.lending import holds, loans
-from library.lending.events import HoldReady
-from library.lending.models import Hold, Loan
-from library.lending.refusals import (
+from library.lending.hold_events import HoldReady
+from library.lending.hold_refusals import (
     AlreadyOnHold,
-    AlreadyOnLoanToMember,
     HoldClosed,
     HoldLimit,
     HoldNotOver,
     NothingToHold,
-    OnHoldForOther,
     UnknownHold,
+)
+from library.lending.models import Hold, Loan
+from library.lending.refusals import (
+    AlreadyOnLoanToMember,
+    OnHoldForOther,
 )
 from library.members.refusals import UnknownMember
 from library.policies import policies

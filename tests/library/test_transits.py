@@ -16,7 +16,8 @@ from library.catalog.refusals import UnknownBranch, UnknownCopy
 from library.lending import holds, loans, start_of_day
 from library.lending.conditions import mark_copy
 from library.lending.copy_refusals import ReturnedTooEarly
-from library.lending.events import CopySent, HoldReady
+from library.lending.events import CopySent
+from library.lending.hold_events import HoldReady
 from library.lending.models import Hold, Loan, Transit
 from library.lending.refusals import OnHoldForOther
 from library.lending.transits import scan_copy

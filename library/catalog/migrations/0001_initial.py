@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
                 ('kind', models.CharField(max_length=20)),
                 ('barcode', models.CharField(max_length=64)),
+                ('restricted', models.BooleanField(default=False)),
                 ('price', models.PositiveBigIntegerField(null=True)),
                 ('condition', models.CharField(default='', max_length=10)),
                 ('added_at', models.DateTimeField()),
