@@ -8,10 +8,10 @@ from outbox import log
 from outbox.channels import letters
 from outbox.channels.messages import Address, compose
 from outbox.models import Event
-from tests.api.conftest import a_librarian, librarian
+from tests.api.conftest import a_librarian, a_reader, librarian, reader
 from tests.outbox.letters.conftest import owed
 
-__all__ = ["a_librarian", "librarian", "owed"]
+__all__ = ["a_librarian", "a_reader", "librarian", "owed", "reader"]
 
 
 @pytest.fixture
