@@ -24,7 +24,7 @@ from library.members.models import User
 BORROWS = 1_000
 AT_ONCE = 8
 WARMING_UP = 40
-ROUNDS, QUICK_ROUNDS = 5, 3
+ROUNDS, QUICK_ROUNDS = 5, 2
 PLAIN = "benchmarks.plain"
 
 

@@ -22,16 +22,16 @@ from outbox.ids import new_id
 
 CLIENTS = 16
 SECONDS = 5
-ROUNDS = 5
+ROUNDS, QUICK_ROUNDS = 5, 3
 LOCK = "SELECT pg_advisory_xact_lock(7)"
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure with and without the lock."""
-    said = _append()
-    seconds = 1 if quick else SECONDS
+    said = statements()
+    seconds, rounds = (1, QUICK_ROUNDS) if quick else (SECONDS, ROUNDS)
     rates = round_by_round(
-        ROUNDS,
+        rounds,
         {
             "free": partial(pgbench.rate, said, clients=CLIENTS, seconds=seconds),
             "one by one": partial(
@@ -49,7 +49,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     )
 
 
-def _append() -> list[str]:
+def statements() -> list[str]:
     """Return the statements that record a fact, its ids new in each transaction."""
     made = BookCreated(
         book_id=new_id(), title=TITLE, authors=AUTHORS, created_at=timezone.now()

@@ -22,7 +22,7 @@ from benchmarks.figures import Figure, Row, ratios
 from outbox import relay
 from outbox.channels.contract import DELIVERED
 
-ROUNDS = 15
+ROUNDS, QUICK_ROUNDS = 15, 3
 DRAINED = 1_000  # deliveries in a round
 WARMING_UP = 100  # before each, in a session that knows nothing yet
 STEADY = 0.8  # of the rate with no more waiting than is drained
@@ -44,19 +44,19 @@ CHANNEL = SimpleNamespace(
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure with a short and a long backlog, finished rows, an open transaction."""
-    scale = 10 if quick else 1
+    scale, rounds = (100, QUICK_ROUNDS) if quick else (1, ROUNDS)
     backlog, finished = 1_000_000 // scale, 10_000_000 // scale
     with databases.copies("short", "long", "beside_finished", "held"):
         for name in ("short", "long", "beside_finished", "held"):
             databases.go_to(name)
-            _owe(ROUNDS * (DRAINED + WARMING_UP) + CHANNEL.BATCH * ROUNDS)
+            _owe(rounds * (DRAINED + WARMING_UP + CHANNEL.BATCH))
         databases.go_to("long")
         _owe(backlog)
         databases.go_to("beside_finished")
         _add_finished(finished)
         databases.go_to("held")
         with _a_transaction_left_open():
-            rates = _rates("short", "long", "beside_finished", "held")
+            rates = _rates(rounds, "short", "long", "beside_finished", "held")
     short = rates["short"]
     yield _row(f"drain, {backlog:,} waiting", rates["long"], short, STEADY)
     what = f"drain beside {finished:,} finished"
@@ -65,10 +65,10 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield _row(what, rates["held"], short, UNHARMED)
 
 
-def _rates(*names: str) -> dict[str, list[float]]:
+def _rates(rounds: int, *names: str) -> dict[str, list[float]]:
     """Return the rates in each database, round by round."""
     rates: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name in random.sample(names, len(names)):
             databases.go_to(name)
             _deliver(WARMING_UP)

@@ -49,6 +49,12 @@ WHERE datname = %s AND pid <> pg_backend_pid()
 """
 
 
+_BROKERS_LEAVE = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'kutubxona-broker'
+"""
+
+
 @contextlib.contextmanager
 def fresh(name: str, *, of: str = "") -> Iterator[None]:
     """Work for a while on a copy of a database, or of the one in use."""
@@ -59,6 +65,8 @@ def fresh(name: str, *, of: str = "") -> Iterator[None]:
 
 def go_to(name: str) -> None:
     """Have Django work on another database of the server, here and in children."""
+    connection.close()
+    run(_BROKERS_LEAVE)  # or what is committed there would be announced here
     connection.close()
     connection.settings_dict["NAME"] = name
     url = urlsplit(os.environ["DATABASE_URL"])

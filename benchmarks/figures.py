@@ -90,6 +90,30 @@ def row(
     )
 
 
+def costs(
+    what: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    *,
+    beside: str,
+    must: float,
+    reach: float,
+    unit: str = "ms",
+) -> Row:
+    """Return a row of costs: ours by theirs must be so many times, or less."""
+    ratio = ratios(ours, theirs)
+    return Row(
+        what=what,
+        figure=Figure.of(ours, unit),
+        beside=f"{beside}: {Figure.of(theirs, unit)}",
+        ratio=ratio,
+        must=f"<= {must}x",
+        holds=ratio.median <= must,
+        reach=f"<= {reach}x",
+        reaches=ratio.median <= reach,
+    )
+
+
 def failed(what: str, error: Exception) -> Row:
     """Return the row of what could not be measured to its end."""
     said = " ".join(str(error).split())[:LONGEST_REASON]

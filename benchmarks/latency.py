@@ -8,6 +8,7 @@ when the receiver has read the body; both are threads of this process.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import socket
@@ -32,9 +33,10 @@ from outbox.context import acting
 RELAYS = 2
 MESSAGES = 200
 SLOW_ONES = 30  # with no broker, each takes up to a second
+QUICK, QUICK_SLOW_ONES = 20, 5
 PAUSE = (0.04, 0.12)  # seconds between two: longer than either takes
 
-MEDIAN_MORE = 10.0  # milliseconds more than the bare POST
+MEDIAN_MORE, REACH = 10.0, 5.0  # milliseconds more than the bare POST
 P99 = 50.0
 P99_WITHOUT_NUDGES = 1050.0
 
@@ -45,33 +47,39 @@ OTHER_BROKERS = {
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure the bare POST, then each broker that is there, then none at all."""
-    count = MESSAGES // (4 if quick else 1)
+    """
+    Measure the bare POST, then each broker that is there, then none at all.
+
+    Quickly: of the brokers, only the database.
+    """
+    count, slow_ones = (QUICK, QUICK_SLOW_ONES) if quick else (MESSAGES, SLOW_ONES)
     receiver = stage.Receiver()
     owner = User.objects.create_user("bench", is_staff=True)
     endpoints.create(owner=owner, url=receiver.url(), event_types=["book.created"])
     bare = _bare(receiver, count)
     yield _row("bare POST, keep-alive", bare, bare, P99)
-    for name, url in _brokers():
+    for name, url in itertools.islice(_brokers(), 1 if quick else None):
         took = _through_the_outbox(receiver, count, BROKER_URL=url)
         yield _row(f"commit to receiver, {name}", took, bare, P99)
     with socket.socket() as taken:  # bound and not listening: it refuses
         taken.bind(("127.0.0.1", 0))
         closed = f"amqp://127.0.0.1:{taken.getsockname()[1]}"
-        took = _through_the_outbox(receiver, SLOW_ONES, BROKER_URL=closed)
+        took = _through_the_outbox(receiver, slow_ones, BROKER_URL=closed)
     yield _row("… broker and nudges dead", took, bare, P99_WITHOUT_NUDGES)
 
 
 def _row(what: str, took: list[float], bare: list[float], most: float) -> Row:
     figure, beside = Figure.of(took, "ms"), Figure.of(bare, "ms")
     p99, more = percentile(took, 99), figure.median - beside.median
-    quick_enough = more <= MEDIAN_MORE or most > P99
+    nudged = most == P99
     return Row(
         what=what,
         figure=figure,
         beside=f"p99 {p99:.1f} ms; median {more:+.1f} ms to the bare POST",
-        must=f"p99 <= {most:g} ms" + (", +10 ms" if most == P99 else ""),
-        holds=p99 <= most and quick_enough,
+        must=f"p99 <= {most:g} ms" + (f", {MEDIAN_MORE:+g} ms" if nudged else ""),
+        holds=p99 <= most and (more <= MEDIAN_MORE or not nudged),
+        reach=f"{REACH:+g} ms" if nudged else "",
+        reaches=more <= REACH if nudged else None,
     )
 
 

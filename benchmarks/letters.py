@@ -27,7 +27,7 @@ from library.members.models import User
 from outbox.channels.messages import compose
 
 LETTERS = 1_000
-ROUNDS = 3
+ROUNDS, QUICK_ROUNDS = 3, 2
 MESSAGE_ID = "<bench@library.example>"
 SENDER = "desk@library.example"
 
@@ -46,9 +46,9 @@ def rows(*, quick: bool) -> Iterator[Row]:
         owing.route("letters", welcome.name, UserRegistered.type),
     ):
         rates = round_by_round(
-            ROUNDS,
+            QUICK_ROUNDS if quick else ROUNDS,
             {
-                "ours": partial(_ours, mailbox, members),
+                "ours": partial(ours, mailbox, members),
                 "bare": partial(_bare, mailbox, members),
             },
         )
@@ -62,7 +62,8 @@ def rows(*, quick: bool) -> Iterator[Row]:
     )
 
 
-def _ours(mailbox: Sink, members: Sequence[UUID]) -> float:
+def ours(mailbox: Sink, members: Sequence[UUID]) -> float:
+    """Return how many a second one relay sends."""
     mailbox.forget()
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -31,7 +31,7 @@ from outbox.models import Position, Route, WebhookEndpoint
 
 GOOD = ("/one", "/two", "/three")
 PACE = 0.1  # seconds between two books
-BOOKS = 150
+BOOKS, QUICK_BOOKS = 150, 15
 ROUNDS = 3
 UNHARMED = 1.2  # of the neighbours' p95
 RESUMES_WITHIN = 3.0  # seconds
@@ -42,14 +42,14 @@ POISON = "tests.faults.poison"
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """Measure the neighbours with and without each fault, and the frozen holder."""
-    books = BOOKS // (3 if quick else 1)
+    books, rounds = (QUICK_BOOKS, 1) if quick else (BOOKS, ROUNDS)
     receiver = stage.Receiver()
     owner = User.objects.create_user("neighbour", is_staff=True)
     for path in GOOD:
         _endpoint(owner, receiver.url(path))
     with _closed_port() as closed, _silent_port() as silent:
         well, beside = [], []
-        for number in range(ROUNDS):
+        for number in range(rounds):
             both = [receiver.url(f"/{number}/{name}") for name in ("four", "five")]
             others = [_endpoint(owner, url) for url in both]
             well.append(_p95(receiver, books))
@@ -60,12 +60,12 @@ def rows(*, quick: bool) -> Iterator[Row]:
                 endpoints.remove(other)
         yield _row("p95 beside a dead and a silent endpoint", beside, well)
     well, beside = [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, measured in (("does_nothing", well), ("raises", beside)):
             with _route_to(f"poison.{name}") as receivers:
                 measured.append(_p95(receiver, books, **receivers))
     yield _row("p95 beside a receiver that raises", beside, well)
-    resumed = [_seconds_until_sequenced_again() for _ in range(ROUNDS)]
+    resumed = [_seconds_until_sequenced_again() for _ in range(rounds)]
     yield Row(
         what="sequencing resumes after its holder froze",
         figure=Figure.of(resumed, "s"),
