@@ -86,7 +86,7 @@ def schema(event_class: type[DomainEvent]) -> Json:
 
 def example(event_class: type[DomainEvent]) -> Json:
     """Return a message as it would be sent."""
-    event = _made_up(event_class)
+    event = made_up(event_class)
     row = Event(
         id=_id("event"),
         stream=codec.stream_of(event),
@@ -119,7 +119,8 @@ def _of_value(hint: Any) -> Json:
     return SCHEMAS[hint]
 
 
-def _made_up(event_class: type[DomainEvent]) -> DomainEvent:
+def made_up(event_class: type[DomainEvent]) -> DomainEvent:
+    """Return an event of a type, with every field filled in."""
     hints = typing.get_type_hints(event_class)
     named = getattr(import_module(event_class.__module__), "EXAMPLES", {})
     return event_class(

@@ -25,12 +25,24 @@ MOST_HITS = 10_000
 MOST_WORDS = 20
 MOST_VALUES = 20  # of a facet
 
-IS_IN = "coalesce(a.copies > a.on_loan + a.set_aside + a.in_transit + a.marked, false)"
 FILTERS = {
-    "author": "%(author)s = ANY(s.authors)",
+    "author": "s.authors @> ARRAY[%(author)s]",
+    "subject": "s.subjects @> ARRAY[%(subject)s]",
     "language": "s.language = %(language)s",
     "year": "s.year = %(year)s",
-    "available": f"({IS_IN}) = %(available)s",
+    "branch": "%(branch)s::text = ANY(s.branches)",
+    "available": "(s.in_at <> '{}') = %(available)s",
+}
+IN_AT_BRANCH = "(%(branch)s::text = ANY(s.in_at)) = %(available)s"
+
+# What each of the hits counts for.
+FACETS = {
+    "author": "SELECT unnest(authors) FROM hits",
+    "subject": "SELECT unnest(subjects) FROM hits",
+    "language": "SELECT language FROM hits WHERE language <> ''",
+    "year": "SELECT year::text FROM hits WHERE year IS NOT NULL",
+    "branch": "SELECT unnest(array_remove(branches, '')) FROM hits",
+    "available": "SELECT available::text FROM hits",
 }
 
 
@@ -61,7 +73,7 @@ def find(text: str, *, limit: int, offset: int, **filters: Any) -> Hits:
 def _with_words(
     wanted: Sequence[str], limit: int, offset: int, filters: dict[str, Any]
 ) -> Hits:
-    condition = "array_to_tsvector(s.words) @@ %(words)s::tsquery" if wanted else "true"
+    condition = "s.lexemes @@ %(words)s::tsquery" if wanted else "true"
     return _hits(" ".join(wanted), condition, limit, offset, filters)
 
 
@@ -81,11 +93,19 @@ def _hits(
         "limit": limit,
         "offset": offset,
     }
-    conditions = " AND ".join([condition, *(FILTERS[name] for name in filters)])
+    conditions = " AND ".join([condition, *_narrowed(filters)])
     with connection.cursor() as cursor:
-        cursor.execute(_FIND.format(conditions=conditions, is_in=IS_IN), values)
+        cursor.execute(_FIND.format(conditions=conditions, counted=_COUNTED), values)
         count, results, facets = cursor.fetchone()
     return Hits(text, count, orjson.loads(results), orjson.loads(facets))
+
+
+def _narrowed(filters: dict[str, Any]) -> list[str]:
+    """Return the conditions of the facets that were chosen."""
+    chosen = {name: FILTERS[name] for name in filters}
+    if {"branch", "available"} <= chosen.keys():  # available there
+        chosen["available"] = IN_AT_BRANCH
+    return list(chosen.values())
 
 
 def _most_similar(word: str) -> str:
@@ -109,34 +129,40 @@ ORDER BY similarity(word, %(word)s) DESC, word LIMIT 1
 
 _FIND = """
 WITH hits AS MATERIALIZED (
-    SELECT s.*, {is_in} AS available
-    FROM search s LEFT JOIN availability a USING (book_id)
-    WHERE {conditions}
+    SELECT s.book_id, s.authors, s.subjects, s.language, s.year, s.branches,
+        s.in_at <> '{{}}' AS available, s.title_words,
+        s.title_words = %(title)s AS exact, s.title_words LIKE %(begins)s AS begins,
+        cardinality(string_to_array(s.words, ' ')) AS length
+    FROM search s WHERE {conditions}
     LIMIT %(most)s
 ), page AS (
-    SELECT book_id, title, authors, isbn13, language, year, available,
-        row_number() OVER (
-            ORDER BY title_words = %(title)s DESC, title_words LIKE %(begins)s DESC,
-                cardinality(words), title_words, book_id
-        ) AS rank
-    FROM hits ORDER BY rank LIMIT %(limit)s OFFSET %(offset)s
+    SELECT book_id, row_number() OVER () AS rank FROM (
+        SELECT book_id FROM hits
+        ORDER BY exact DESC, begins DESC, length, title_words, book_id
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS best
+), shown AS (
+    SELECT rank, s.book_id, s.title, s.authors, s.subjects, s.isbn13, s.language,
+        s.year, s.in_at <> '{{}}' AS available
+    FROM page JOIN search s USING (book_id)
 ), counted AS (
-    SELECT facet, value, count(*) AS count,
-        row_number() OVER (PARTITION BY facet ORDER BY count(*) DESC, value) AS place
-    FROM hits, LATERAL (
-        SELECT 'author' AS facet, author AS value FROM unnest(authors) AS author
-        UNION ALL SELECT 'language', language WHERE language <> ''
-        UNION ALL SELECT 'year', year::text WHERE year IS NOT NULL
-        UNION ALL SELECT 'available', available::text
-    ) AS of_it
-    GROUP BY facet, value
+    {counted}
 ), facets AS (
     SELECT facet, jsonb_agg(
-        jsonb_build_object('value', value, 'count', count) ORDER BY place
+        jsonb_build_object('value', value, 'count', count) ORDER BY count DESC, value
     ) AS counts
-    FROM counted WHERE place <= %(values)s GROUP BY facet
+    FROM counted GROUP BY facet
 )
 SELECT (SELECT count(*) FROM hits),
-    (SELECT coalesce(jsonb_agg(to_jsonb(page) - 'rank' ORDER BY rank), '[]') FROM page),
+    (SELECT coalesce(jsonb_agg(to_jsonb(shown) - 'rank' ORDER BY rank), '[]')
+        FROM shown),
     (SELECT coalesce(jsonb_object_agg(facet, counts), '{{}}') FROM facets)
 """
+
+_COUNT = """(
+    SELECT '{facet}' AS facet, value, count(*) AS count FROM ({each}) AS of_it (value)
+    GROUP BY value ORDER BY count(*) DESC, value LIMIT %(values)s
+)"""
+_COUNTED = " UNION ALL ".join(
+    _COUNT.format(facet=facet, each=each) for facet, each in FACETS.items()
+)

@@ -10,25 +10,34 @@ from outbox.folds import FoldedModel
 
 
 class Searchable(FoldedModel):
-    """A book as somebody looks for it; `words` as `questions/words.py` has them."""
+    """
+    A book as somebody looks for it; words as `questions/words.py` has them.
+
+    `stock` has for each copy its id, its branch and its place, `branches` where there
+    are any, `in_at` where one is on its shelf; '' is no branch. The database adds what
+    Django cannot say: `lexemes`, the words to look for.
+    """
 
     book_id = models.UUIDField(primary_key=True)
     title = models.TextField()
     authors = ArrayField(models.TextField())
+    subjects = ArrayField(models.TextField(), default=list)
     isbn13 = models.CharField(max_length=13, null=True)  # noqa: DJ001 - NULL: none
     language = models.CharField(max_length=16, default="")
     year = models.SmallIntegerField(null=True)
     title_words = models.TextField()
-    words = ArrayField(models.TextField())
+    words = models.TextField()
+    stock = ArrayField(ArrayField(models.TextField()), default=list)
+    branches = ArrayField(models.TextField(), default=list)
+    in_at = ArrayField(models.TextField(), default=list)
 
     class Meta:
         db_table = "search"
         verbose_name_plural = "searchable"
         indexes = [
-            GinIndex(
-                models.Func("words", function="array_to_tsvector"), name="search_words"
-            ),
             models.Index(fields=["isbn13"], name="search_isbn13"),
+            GinIndex(fields=["authors"], name="search_authors"),
+            GinIndex(fields=["subjects"], name="search_subjects"),
         ]
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from projections.waiting import Question
 class SearchBooks(Question):
     """The catalogue, for who does not know the title by heart."""
 
-    reads = ("search", "vocabulary", "availability")
+    reads = ("search", "vocabulary")
     pagination_class = Pages
 
     @extend_schema(
@@ -30,6 +30,9 @@ class SearchBooks(Question):
     def get(self, request: Request) -> Response:
         """
         Find books by words of the title and the authors, or by ISBN.
+
+        `branch` finds those of which the branch has a copy; with `available`, one that
+        is on its shelf.
 
         Case, accents and the apostrophes of Oʻzbekcha do not matter, and the last word
         may be just begun. Where nothing is found, similar words are tried.

@@ -131,6 +131,8 @@ class Search(Given):
 
     q = serializers.CharField(max_length=200, allow_blank=True, default="")
     author = serializers.CharField(max_length=500, required=False)
+    subject = serializers.CharField(max_length=500, required=False)
+    branch = serializers.UUIDField(required=False)
     language = serializers.CharField(max_length=16, required=False)
     year = serializers.IntegerField(min_value=-9999, max_value=9999, required=False)
     available = serializers.BooleanField(required=False)
@@ -142,6 +144,7 @@ class FoundBook(serializers.Serializer[object]):
     book_id = serializers.UUIDField()
     title = serializers.CharField()
     authors = serializers.ListField(child=serializers.CharField())
+    subjects = serializers.ListField(child=serializers.CharField())
     isbn13 = serializers.CharField(allow_null=True)
     language = serializers.CharField(allow_blank=True)
     year = serializers.IntegerField(allow_null=True)
@@ -159,6 +162,8 @@ class Facets(serializers.Serializer[object]):
     """The hits divided, in each way the most frequent values first."""
 
     author = FacetValue(many=True, required=False)
+    subject = FacetValue(many=True, required=False)
+    branch = FacetValue(many=True, required=False)
     language = FacetValue(many=True, required=False)
     year = FacetValue(many=True, required=False)
     available = FacetValue(many=True, required=False)

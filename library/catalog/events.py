@@ -135,7 +135,7 @@ class CopyMarked:
     type: ClassVar[str] = "copy.marked"
     schema_version: ClassVar[int] = 1
     stream: ClassVar[str] = "copy:{copy_id}"
-    about: ClassVar[tuple[str, ...]] = ("copy_id", "book_id")
+    about: ClassVar[tuple[str, ...]] = ("copy_id", "book_id", "transit_id")
     occurred: ClassVar[str] = "marked_at"
 
     copy_id: UUID

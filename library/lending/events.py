@@ -43,6 +43,9 @@ class CopyBorrowed:
         "book_id",
         "member_id",
         "basket_id",
+        "hold_id",
+        "hold_copy_id",
+        "transit_id",
     )
     occurred: ClassVar[str] = "borrowed_at"
 

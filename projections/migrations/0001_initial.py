@@ -96,17 +96,31 @@ class Migration(migrations.Migration):
                 ('book_id', models.UUIDField(primary_key=True, serialize=False)),
                 ('title', models.TextField()),
                 ('authors', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
+                ('subjects', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
                 ('isbn13', models.CharField(max_length=13, null=True)),
                 ('language', models.CharField(default='', max_length=16)),
                 ('year', models.SmallIntegerField(null=True)),
                 ('title_words', models.TextField()),
-                ('words', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
+                ('words', models.TextField()),
+                ('stock', django.contrib.postgres.fields.ArrayField(base_field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None), default=list, size=None)),
+                ('branches', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
+                ('in_at', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
             ],
             options={
                 'verbose_name_plural': 'searchable',
                 'db_table': 'search',
-                'indexes': [django.contrib.postgres.indexes.GinIndex(models.Func('words', function='array_to_tsvector'), name='search_words'), models.Index(fields=['isbn13'], name='search_isbn13')],
+                'indexes': [models.Index(fields=['isbn13'], name='search_isbn13'), django.contrib.postgres.indexes.GinIndex(fields=['authors'], name='search_authors'), django.contrib.postgres.indexes.GinIndex(fields=['subjects'], name='search_subjects')],
             },
+        ),
+        # Kept by the database: a fold's row has no such column. Stored, since a common
+        # word is looked for row by row.
+        migrations.RunSQL(
+            """
+            ALTER TABLE search ADD COLUMN lexemes tsvector NOT NULL
+                GENERATED ALWAYS AS (array_to_tsvector(string_to_array(words, ' '))) STORED;
+            CREATE INDEX search_words ON search USING gin (lexemes);
+            """,
+            "ALTER TABLE search DROP COLUMN lexemes;",
         ),
         migrations.CreateModel(
             name='Word',

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from library.catalog.events import BookCreated, BookDeleted, BookUpdated
 from outbox.folds import Fold, Row
 from projections.models import Searchable, Word
+from projections.questions.places import MOVES, SHELF, Change, moves
 from projections.questions.words import words
 
 
@@ -18,21 +22,48 @@ search = Fold(Searchable, key="book_id")
 @search.on(BookCreated)
 @search.on(BookUpdated)
 def _(row: Row | None, event: BookCreated | BookUpdated) -> Row:
-    return search.Row(
-        book_id=event.book_id,
-        title=event.title,
-        authors=list(event.authors),
-        isbn13=event.isbn13,
-        language=event.language,
-        year=event.year,
-        title_words=" ".join(words(event.title)),
-        words=sorted(_words(event)),
-    )
+    said = {
+        "title": event.title,
+        "authors": list(event.authors),
+        "subjects": list(event.subjects),
+        "isbn13": event.isbn13,
+        "language": event.language,
+        "year": event.year,
+        "title_words": " ".join(words(event.title)),
+        "words": " ".join(_words(event)),
+    }
+    return replace(row, **said) if row else search.Row(book_id=event.book_id, **said)
 
 
 @search.on(BookDeleted)
 def _(row: Row, event: BookDeleted) -> None:
     """Withdrawn: not to be found any more."""
+
+
+def _moved(row: Row | None, event: Any) -> Row | None:
+    if row is None:  # withdrawn before its copies were
+        return None
+    copies = {copy_id: (branch, place) for copy_id, branch, place in row.stock}
+    for copy_id, change in moves(event).items():
+        _move(copies, str(copy_id), change)
+    return replace(
+        row,
+        stock=[[copy_id, *where] for copy_id, where in sorted(copies.items())],
+        branches=sorted({branch for branch, _ in copies.values()}),
+        in_at=sorted({branch for branch, place in copies.values() if place == SHELF}),
+    )
+
+
+def _move(copies: dict[str, tuple[str, str]], copy_id: str, change: Change) -> None:
+    branch, place = copies.pop(copy_id, ("", ""))
+    if change is not None:
+        if "branch_id" in change:
+            branch = str(change["branch_id"] or "")
+        copies[copy_id] = branch, change.get("place", place)
+
+
+for moving in MOVES:
+    search.on(moving)(_moved)
 
 
 # A word stays when its last book goes: it is a way of spelling, not a hit.
@@ -45,17 +76,11 @@ def _(row: Row | None, event: BookCreated | BookUpdated, key: str) -> Row:
     return row or vocabulary.Row(word=key)
 
 
-for each in (search, vocabulary):
-    each.ignore("copy.moved", "copy.marked", "copy.sent", "copy.arrived")
-    each.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
-    each.ignore(
-        "book.borrowed",
-        "book.renewed",
-        "book.returned",
-        "book.overdue",
-        "loan.forgotten",
-    )
-    each.ignore(
+for fold in (search, vocabulary):
+    fold.ignore("user.registered", "user.updated")
+    fold.ignore("book.renewed", "book.overdue", "loan.forgotten", "hold.placed")
+    fold.ignore("hold.suspended", "hold.resumed", "hold.moved")
+    fold.ignore(
         "user.erased",
         "user.blocked",
         "user.unblocked",
@@ -64,16 +89,6 @@ for each in (search, vocabulary):
         "fee.charged",
         "fee.settled",
     )
-    each.ignore("hold.requeued")
-    each.ignore(
-        "hold.placed",
-        "hold.suspended",
-        "hold.resumed",
-        "hold.moved",
-        "hold.ready",
-        "hold.cancelled",
-        "hold.expired",
-    )
-    each.ignore("branch.described", "policy.set", "titles.announced")
-    each.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")
-vocabulary.ignore("book.deleted")
+    fold.ignore("branch.described", "policy.set", "titles.announced")
+    fold.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")
+vocabulary.ignore("book.deleted", *(each.type for each in MOVES))

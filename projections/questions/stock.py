@@ -8,92 +8,31 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from library.catalog.events import CopyAdded, CopyMarked, CopyMoved, CopyRemoved
-from library.lending.events import (
-    CopyArrived,
-    CopyBorrowed,
-    CopyReturned,
-    CopySent,
-)
-from library.lending.hold_events import (
-    HoldCancelled,
-    HoldExpired,
-    HoldReady,
-    HoldRequeued,
-)
+from library.catalog.events import CopyAdded
 from outbox.folds import Fold, Row
 from projections.models import Place, Stock
+from projections.questions.places import MOVES, moves
 
 MARKS = ("missing", "damaged", "lost")
 
 stock = Fold(Stock, key="copy_id")
 
 
-@stock.on(CopyAdded)
-def _(row: None, event: CopyAdded) -> Row:
-    return stock.Row(
-        copy_id=event.copy_id,
-        book_id=event.book_id,
-        branch_id=event.branch_id,
-        place=Place.SHELF.value,
-    )
+def _copies(event: Any) -> list[UUID]:
+    return list(moves(event))
 
 
-@stock.on(CopyMoved)
-def _(row: Row, event: CopyMoved) -> Row:
-    return replace(row, branch_id=event.branch_id)
+def _moved(row: Row, event: Any, key: UUID) -> Row | None:
+    change = moves(event)[key]
+    if change is None:
+        return None
+    if isinstance(event, CopyAdded):
+        return stock.Row(copy_id=key, book_id=event.book_id, **change)
+    return replace(row, **change)
 
 
-@stock.on(CopyMarked)
-def _(row: Row, event: CopyMarked) -> Row:
-    return replace(row, place=event.condition or Place.SHELF.value)
-
-
-@stock.on(CopyRemoved)
-def _(row: Row, event: CopyRemoved) -> None:
-    """No longer ours."""
-
-
-def _moved(event: CopyBorrowed) -> list[UUID]:
-    """Return what was lent, and what was set aside in its place."""
-    return sorted({event.copy_id, event.hold_copy_id or event.copy_id})
-
-
-@stock.on(CopyBorrowed, keys=_moved)
-def _(row: Row, event: CopyBorrowed, key: UUID) -> Row:
-    place = Place.LOAN if key == event.copy_id else Place.SHELF
-    return replace(row, place=place.value)
-
-
-@stock.on(CopyReturned)
-def _(row: Row, event: CopyReturned) -> Row:
-    return replace(row, place=Place.SHELF.value)
-
-
-@stock.on(CopySent)
-def _(row: Row, event: CopySent) -> Row:
-    return replace(row, place=Place.IN_TRANSIT.value)
-
-
-@stock.on(CopyArrived)
-def _(row: Row, event: CopyArrived) -> Row:
-    return replace(row, place=Place.SHELF.value)
-
-
-@stock.on(HoldReady)
-def _(row: Row, event: HoldReady) -> Row:
-    return replace(row, place=Place.SET_ASIDE.value)
-
-
-def _kept(event: HoldRequeued | HoldCancelled | HoldExpired) -> list[UUID]:
-    return [event.copy_id] if event.copy_id else []
-
-
-@stock.on(HoldRequeued, keys=_kept)
-@stock.on(HoldCancelled, keys=_kept)
-@stock.on(HoldExpired, keys=_kept)
-def _(row: Row, event: HoldRequeued | HoldCancelled | HoldExpired, key: UUID) -> Row:
-    return replace(row, place=Place.SHELF.value)
+for each in MOVES:
+    stock.on(each, keys=_copies)(_moved)
 
 
 def by_branch(copies: Iterable[Stock]) -> list[dict[str, Any]]:

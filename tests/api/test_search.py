@@ -26,7 +26,13 @@ def test_nothing_found_is_an_empty_page(reader):
 
 @pytest.mark.parametrize(
     "query",
-    [{"q": "x" * 201}, {"year": "long ago"}, {"subject": "x"}, {"limit": 0}],
+    [
+        {"q": "x" * 201},
+        {"year": "long ago"},
+        {"branch": "here"},
+        {"colour": "x"},
+        {"limit": 0},
+    ],
     ids=str,
 )
 def test_what_cannot_be_searched_for_is_refused(reader, query):

@@ -12,7 +12,7 @@ from django.db import models
 
 from library.catalog import books
 from library.lending import loans
-from outbox import sequencer
+from outbox import catalogue, codec, sequencer
 from outbox.errors import AsOfTooWide
 from outbox.models import Position
 from projections import as_of, feed, reading, registry
@@ -125,6 +125,22 @@ def test_every_event_that_changes_a_row_is_about_its_key(fold):
         for step in steps
         if get_type_hints(event_class).get(step.field) is UUID
         and step.field not in event_class.about
+    ]
+
+    assert unknown == []
+
+
+@pytest.mark.parametrize(
+    "fold", [*registry.every_fold().values()], ids=lambda fold: fold.name
+)
+def test_every_event_is_about_the_keys_that_are_worked_out_of_it(fold):
+    unknown = [
+        (event_class.type, key)
+        for event_class, steps in fold.steps.items()
+        for step in steps
+        for event in [catalogue.made_up(event_class)]
+        for key in step.keys(event)
+        if isinstance(key, UUID) and key not in codec.about(event)
     ]
 
     assert unknown == []

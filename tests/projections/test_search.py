@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from library.catalog import books
-from library.lending import loans
+from library.catalog import books, copies
+from library.lending import conditions, holds, loans
 from outbox import sequencer
 from projections import feed, finding
+from projections.models import Searchable, Stock
 from projections.questions.words import words
 from projections.registry import read_models
 from projections.verify import differences
@@ -118,6 +119,85 @@ def test_the_hits_are_divided_by_author_language_year_and_availability(
 )
 def test_a_facet_narrows_what_is_found(catalogue, chosen, found):
     assert titles("", **chosen) == found
+
+
+def test_the_hits_are_divided_by_subject_and_branch(db, a_book, a_branch, a_copy):
+    here, there = a_branch(), a_branch()
+    poems = a_book(title="Saodat", subjects=("Poetry", "Love"))
+    novel = a_book(title="Saodat asri", subjects=("Love",))
+    for branch_id in (here, here, there, None):
+        a_copy(poems, branch_id=branch_id)
+    a_copy(novel, branch_id=here)
+    read_on()
+
+    facets = finding.find("saodat", limit=1, offset=0).facets
+
+    assert facets["subject"] == [
+        {"value": "Love", "count": 2},
+        {"value": "Poetry", "count": 1},
+    ]
+    assert facets["branch"] == [
+        {"value": str(here), "count": 2},
+        {"value": str(there), "count": 1},
+    ]
+    assert titles("", subject="Poetry") == ["Saodat"]
+    assert titles("", branch=there) == ["Saodat"]
+    assert titles("", subject="Poems") == titles("", branch=poems) == []
+
+
+def test_available_in_a_branch_is_available_there(
+    db, a_book, a_branch, a_copy, a_loan, now
+):
+    here, there = a_branch(), a_branch()
+    book_id = a_book(title="Saodat")
+    copy_id = a_copy(book_id, branch_id=here)
+    a_copy(book_id, branch_id=there)
+    a_loan(copy_id)
+    read_on()
+
+    out = titles("", branch=here, available=True), titles("", available=True)
+    elsewhere = titles("", branch=here, available=False)
+    copies.move_copy(copy_id=copy_id, branch_id=None, now=now)
+    read_on()
+
+    assert out == ([], ["Saodat"])
+    assert elsewhere == ["Saodat"]
+    assert titles("", branch=here) == []
+
+
+def test_a_corrected_book_is_where_it_was(db, a_book, a_branch, a_copy, now):
+    branch_id, book_id = a_branch(), a_book(title="Sadat")
+    a_copy(book_id, branch_id=branch_id)
+    books.correct_book(book_id=book_id, title="Saodat", authors=("Kimdir",), now=now)
+    read_on()
+
+    assert titles("saodat", branch=branch_id, available=True) == ["Saodat"]
+
+
+def test_where_the_search_finds_copies_is_where_they_are(
+    db, a_book, a_branch, a_copy, a_loan, a_hold, now
+):
+    book_id, branch_id = a_book(), a_branch()
+    kept = a_copy(book_id, branch_id=branch_id)
+    a_copy(book_id)
+    loan = a_loan(a_copy(book_id, branch_id=branch_id))
+    hold = a_hold(book_id)
+    moments = [
+        lambda: conditions.mark_copy(copy_id=kept, condition="damaged", now=now),
+        lambda: loans.return_copy(copy_id=loan.copy_id, now=now),
+        lambda: holds.cancel_hold(hold_id=hold.hold_id, now=now),
+        lambda: copies.remove_copy(copy_id=kept, now=now),
+    ]
+
+    for happens in moments:
+        happens()
+        read_on()
+        found = Searchable.objects.get()
+        assert [tuple(each) for each in found.stock] == [
+            (str(each.copy_id), str(each.branch_id or ""), each.place)
+            for each in Stock.objects.order_by("copy_id")
+        ]
+    assert not differences(read_models()["search"])
 
 
 def test_a_copy_that_goes_out_is_no_longer_available(db, a_book, a_copy, a_member, now):

@@ -51,10 +51,10 @@ def another(value, chance):
     if isinstance(value, int) and not isinstance(value, bool):
         return value + 1
     if isinstance(value, list):
-        return [*value, str(another(UUID(int=0), chance))]  # of texts or of ids
+        return [*value, *value]
     if isinstance(value, str):
         return f"{value}x"[-8:]
-    return value + timedelta(seconds=1)
+    return value + timedelta(days=1)
 
 
 def cells(chance):
@@ -68,6 +68,7 @@ def cells(chance):
                 if name not in fold.key_columns
                 and (fold.name, name) not in NOT_TOUCHED
                 and not isinstance(getattr(row, name), bool | dict | None)
+                and getattr(row, name) != []
             ]
             if columns:
                 column = chance.choice(columns)
