@@ -107,6 +107,9 @@ _LOCK_AND_MANNERS = f"""
 #
 # One event type may set off receivers that record events of their own; those
 # named in `caused_by` are skipped, so that no receiver can set itself off.
+#
+# No two of these are joined: nothing is known of their size, and where nothing waited
+# when the server last looked, it takes each for one row and compares all with all.
 _SEQUENCE = """
 WITH waiting AS MATERIALIZED (
     SELECT e.seq, e.id, e.xact, e.type, e.stream, e.metadata, e.recorded_at,
@@ -114,16 +117,16 @@ WITH waiting AS MATERIALIZED (
     FROM published p
     JOIN outbox_event e ON e.id = p.id
     WHERE p.status = 1
-), chosen AS (
-    SELECT DISTINCT xact FROM (
-        SELECT xact FROM waiting ORDER BY last_seq, seq
-        LIMIT greatest(%(size)s, least(%(most)s, (SELECT count(*) / 2 FROM waiting)))
-    ) AS oldest
 ), batch AS (
     SELECT w.*, max(w.recorded_at) OVER (PARTITION BY w.xact) AS known_at
     FROM waiting w
-    JOIN chosen USING (xact)
-), ended AS (
+    WHERE w.last_seq <= (
+        SELECT max(last_seq) FROM (
+            SELECT last_seq FROM waiting ORDER BY last_seq LIMIT
+                greatest(%(size)s, least(%(most)s, (SELECT count(*) / 2 FROM waiting)))
+        ) AS oldest
+    )
+), ended AS MATERIALIZED (
     SELECT coalesce(max(position), 0) AS position, max(known_at) AS known_at
     FROM outbox_position
     WHERE position = (SELECT max(position) FROM outbox_position)
@@ -133,26 +136,28 @@ WITH waiting AS MATERIALIZED (
         greatest(ended.known_at, max(b.known_at) OVER in_order) AS known_at
     FROM batch b, ended
     WINDOW in_order AS (ORDER BY b.last_seq, b.seq)
-), targets AS (
-    SELECT n.id, n.position, r.channel, r.destination,
+), told AS (
+    SELECT n.id, n.seq, n.position, n.known_at, r.channel, r.destination,
         CASE WHEN r.ordered THEN n.stream END AS lane
     FROM numbered n
-    JOIN outbox_route r ON r.event_type = n.type AND r.active
-    WHERE NOT coalesce(n.metadata -> 'caused_by' ? r.destination, false)
+    LEFT JOIN outbox_route r ON r.event_type = n.type AND r.active
+        AND NOT coalesce(n.metadata -> 'caused_by' ? r.destination, false)
 ), fanned_out AS (
     INSERT INTO outbox_delivery
         (event_id, position, channel, destination, recipient, lane)
-    SELECT id, position, channel, destination, '', lane FROM targets
+    SELECT id, position, channel, destination, '', lane FROM told
+    WHERE channel IS NOT NULL
     ORDER BY position
 ), placed AS (
     INSERT INTO outbox_position (position, event_id, seq, owed, known_at)
-    SELECT n.position, n.id, n.seq, count(t.id), n.known_at
-    FROM numbered n
-    LEFT JOIN targets t ON t.id = n.id
-    GROUP BY n.position, n.id, n.seq, n.known_at
+    SELECT position, id, seq, count(channel), known_at FROM told
+    GROUP BY position, id, seq, known_at
 ), marked AS (
     UPDATE published SET status = 2 FROM numbered n WHERE published.id = n.id
 )
-SELECT count(*), (SELECT coalesce(array_agg(DISTINCT channel), '{}') FROM targets)
+SELECT count(*), (
+    SELECT coalesce(array_agg(DISTINCT channel), '{}') FROM told
+    WHERE channel IS NOT NULL
+)
 FROM numbered
 """
