@@ -105,19 +105,22 @@ def borrow(way: str, pairs: Sequence[Pair]) -> float:
 @cache
 def application() -> Application[UUID]:
     """Return the application of the eventsourcing package, on our PostgreSQL."""
+    # All at once they would disturb one another.
+    create = "n" if parent_process() else "y"
+    return Application(env=persistence() | {"CREATE_TABLE": create})
+
+
+def persistence() -> dict[str, str]:
+    """Return what tells the eventsourcing package of the database in use."""
     found = connection.get_connection_params()
     os.environ.setdefault("POSTGRES_PASSWORD", found.get("password") or "none")
-    return Application(
-        env={
-            # All at once they would disturb one another.
-            "CREATE_TABLE": "n" if parent_process() else "y",
-            "PERSISTENCE_MODULE": "eventsourcing.postgres",
-            "POSTGRES_DBNAME": found["dbname"],
-            "POSTGRES_HOST": found["host"],
-            "POSTGRES_PORT": str(found.get("port") or 5432),
-            "POSTGRES_USER": found["user"],
-        }
-    )
+    return {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": found["dbname"],
+        "POSTGRES_HOST": found["host"],
+        "POSTGRES_PORT": str(found.get("port") or 5432),
+        "POSTGRES_USER": found["user"],
+    }
 
 
 def registered(count: int) -> list[UUID]:

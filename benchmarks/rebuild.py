@@ -1,76 +1,154 @@
 """
-Rebuilding: how fast a read model is made anew from the log, in as many events a second.
+Folding the log from nothing: tables made anew, verified, and as they once were.
 
-Loans that were borrowed and returned, folded into the members' shelves. The limit is
-fetching the same rows by psycopg, in order, and doing nothing with them. Beside it the
-same fold, event by event through the ORM, in one transaction.
+Loans that were borrowed and brought back, folded into the members' shelves, all in:
+processes, shadow, indexes, exchange. The limit is fetching the same rows by psycopg, in
+order, and doing nothing with them. Beside it the same fold, event by event through the
+ORM in one transaction, and a projection of the `eventsourcing` package. The processes
+do not stand back here: what they are measured by does not, either.
 """
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 from django.db import connection, transaction
 
-from benchmarks import databases
-from benchmarks.figures import Row, round_by_round, row
-from outbox import log, sequencer
+from benchmarks import databases, lent, processor, shelving
+from benchmarks.figures import Figure, Row, percentile, ratios, round_by_round, row
+from outbox import log
 from outbox.apply import apply
+from projections import workers as processes
+from projections.models import Checkpoint
+from projections.questions import past
 from projections.questions.shelves import shelves
+from projections.reading import last_position
 from projections.rebuild import rebuild
+from projections.verify import differences
 from projections.workers import Workers, worth_it
 
-EVENTS = 100_000
-BY_ORM = 1_000  # of them: it takes long enough
+FEWER, MANY = 100_000, 1_000_000
+BY_ORM, BY_OTHERS = 1_000, 1_000  # of them: it takes long enough
+SHELVES = 200  # asked for
 ROUNDS = 3
 A_SECOND, REACH = 50_000, 100_000
+STEADY = 1.2  # times the cost of an event, with ten times as many
+PROCESSOR = 40, 20  # us; two processors then do as many a second as that
+VERIFIED, LOOKED_BACK = 30, 200  # seconds; milliseconds
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    """Measure the rebuild, the bare fetch and the ORM."""
-    count = EVENTS // (10 if quick else 1)
-    with databases.fresh("loans", of=databases.PRISTINE):
-        databases.run(_LOANS, [count // 2])
-        sequencer.sequence_all()
-        databases.run("VACUUM (ANALYZE) outbox_event, outbox_position")
-        rates = round_by_round(
+    """Measure two sizes beside each other, and what stands beside them."""
+    few, many = (size // (10 if quick else 1) for size in (FEWER, MANY))
+    processes.NICENESS, spent = 0, list[float]()
+    with databases.copies("few", "many", "other", of=databases.PRISTINE):
+        _prepare(few, many)
+        found = round_by_round(
             ROUNDS,
-            {"ours": partial(_rebuild, count), "bare": partial(_fetch, count)}
-            | {"orm": _by_orm},
+            {
+                "few": partial(_on, "few", _rebuild, few),
+                "few, bare": partial(_on, "few", _fetch, few),
+                "few, orm": partial(_on, "few", _by_orm, BY_ORM),
+                "many": partial(_on, "many", partial(_rebuild, spent=spent), many),
+                "many, bare": partial(_on, "many", _fetch, many),
+                "verify": partial(_on, "many", _verify, many),
+                "other": partial(_on, "other", shelving.shelve, BY_OTHERS),
+            },
         )
-    limit = row(
-        "rebuild of a read model, to the limit",
-        rates["ours"],
-        rates["bare"],
-        beside="fetching the rows by psycopg",
-        must=0.2,
-        at_least=A_SECOND,
-    )
-    yield replace(
-        limit,
-        reach=f">= {REACH:,}/s",
-        reaches=limit.figure.median >= REACH,
-    )
+        databases.go_to("many")
+        waits = [_look_back() for _ in range(ROUNDS)]
+    for size, name in ((few, "few"), (many, "many")):
+        yield _to_the_limit(size, found[name], found[f"{name}, bare"])
+    yield _no_more(f"processor time of an event, {many:,}", spent, "us", *PROCESSOR)
+    yield _steady(few, many, found["few"], found["many"])
     yield row(
         "rebuild of a read model",
-        rates["ours"],
-        rates["orm"],
+        found["few"],
+        found["few, orm"],
         beside="the fold by ORM, event by event",
         must=10,
         reach=50,
     )
+    yield row(
+        "rebuild of a read model, beside another",
+        found["few"],
+        found["other"],
+        beside="a projection of eventsourcing",
+        must=10,
+    )
+    yield _no_more(f"verifying {many:,} events", found["verify"], "s", VERIFIED)
+    yield _no_more(f"a shelf as of one of {many:,}, p95", waits, "ms", LOOKED_BACK)
 
 
-def _rebuild(count: int) -> float:
-    started = time.perf_counter()
+def _prepare(few: int, many: int) -> None:
+    for name, size in (("few", few), ("many", many)):
+        databases.go_to(name)
+        lent.make_up(size // 2)
+        _rebuild(size)
+    databases.go_to("other")
+    shelving.record(BY_OTHERS // 2)
+
+
+def _to_the_limit(size: int, ours: Sequence[float], bare: Sequence[float]) -> Row:
+    limit = row(
+        f"rebuild from {size:,} events, to the limit",
+        ours,
+        bare,
+        beside="fetching the rows by psycopg",
+        must=0.2,
+        at_least=A_SECOND,
+    )
+    reaches = limit.figure.median >= REACH
+    return replace(limit, reach=f">= {REACH:,}/s", reaches=reaches)
+
+
+def _steady(
+    few: int, many: int, at_few: Sequence[float], at_many: Sequence[float]
+) -> Row:
+    """Return the row that says how the cost of an event grows with their number."""
+    costs, ratio = [1e6 / rate for rate in at_many], ratios(at_few, at_many)
+    return Row(
+        what=f"cost of an event at {many:,}",
+        figure=Figure.of(costs, "us"),
+        beside=f"at {few:,}: {Figure.of([1e6 / rate for rate in at_few], 'us')}",
+        ratio=ratio,
+        must=f"<= {STEADY}x",
+        holds=ratio.median <= STEADY,
+    )
+
+
+def _no_more(
+    what: str, values: Sequence[float], unit: str, most: float, reach: float = 0
+) -> Row:
+    figure = Figure.of(values, unit)
+    return Row(
+        what=what,
+        figure=figure,
+        must=f"<= {most} {unit}",
+        holds=figure.median <= most,
+        reach=f"<= {reach} {unit}" if reach else "",
+        reaches=figure.median <= reach,
+    )
+
+
+def _on(database: str, measure: Callable[[int], float], count: int) -> float:
+    databases.go_to(database)
+    return measure(count)
+
+
+def _rebuild(count: int, *, spent: list[float] | None = None) -> float:
+    before, started = processor.seconds(), time.perf_counter()
     with Workers(worth_it(count)) as workers:
         rebuilt = rebuild(shelves, workers=workers)
     took = time.perf_counter() - started
     if rebuilt.events != count:
         raise RuntimeError(f"{rebuilt.events} of {count} events were folded")
+    if spent is not None:
+        spent.append(1e6 * (processor.seconds() - before) / count)
     return count / took
 
 
@@ -86,48 +164,38 @@ def _fetch(count: int) -> float:
     return count / (time.perf_counter() - started)
 
 
-def _by_orm() -> float:
+def _by_orm(count: int) -> float:
     started = time.perf_counter()
     with transaction.atomic():
         shelves.model.objects.all()._raw_delete("default")
-        for recorded in log.read(after=0, limit=BY_ORM):
+        for recorded in log.read(after=0, limit=count):
             apply([shelves], [recorded.event])
         took = time.perf_counter() - started
         transaction.set_rollback(True)
-    return BY_ORM / took
+    return count / took
+
+
+def _verify(count: int) -> float:
+    started = time.perf_counter()
+    with Workers(worth_it(count)) as workers:
+        wrong = differences(shelves, workers=workers)
+    if wrong or Checkpoint.objects.get(name=shelves.name).position != count:
+        raise RuntimeError(f"{len(wrong)} rows differ")
+    return time.perf_counter() - started
+
+
+def _look_back() -> float:
+    """Return the milliseconds that 95 of 100 looks at a shelf do not exceed."""
+    end, took = last_position(), []
+    for member_id in random.sample(lent.members(1_000), SHELVES):
+        upto, started = random.randint(0, end), time.perf_counter()
+        past.shelf(member_id, returned=True, upto=upto)
+        took.append(1000 * (time.perf_counter() - started))
+    return percentile(took, 95)
 
 
 _IN_ORDER = """
 SELECT p.position, e.type, e.schema_version, e.data
 FROM outbox_position p JOIN outbox_event e ON e.seq = p.seq
 ORDER BY p.position
-"""
-
-# Each loan in two transactions, whose numbers are made up.
-_LOANS = """
-WITH loan AS MATERIALIZED (
-    SELECT n, gen_random_uuid() AS loan_id, md5('copy' || n)::uuid AS copy_id,
-        md5('book' || n %% 1000)::uuid AS book_id,
-        md5('member' || n %% 1000)::uuid AS member_id
-    FROM generate_series(1, %s) AS n
-), fact AS (
-    INSERT INTO outbox_event (id, stream, version, type, schema_version, data, about,
-        metadata, xact, occurred_at)
-    SELECT gen_random_uuid(), 'copy:' || copy_id, step,
-        CASE step WHEN 1 THEN 'book.borrowed' ELSE 'book.returned' END, 1,
-        jsonb_build_object('loan_id', loan_id, 'copy_id', copy_id, 'book_id', book_id,
-            'member_id', member_id)
-        || CASE step WHEN 1
-            THEN '{"borrowed_at": "2026-01-05T09:00:00+00:00", "loan_days": 28,
-                "due_at": "2026-02-02T18:00:00+00:00", "loan_limit": 5}'::jsonb
-            ELSE '{"returned_at": "2026-01-20T09:00:00+00:00"}'::jsonb END,
-        ARRAY[loan_id, copy_id, book_id, member_id], '{}', (2 * n + step)::text::xid8,
-        now()
-    FROM loan, generate_series(1, 2) AS step
-    ORDER BY step, n
-    RETURNING id, type
-)
-INSERT INTO published (id, version, destination, body, added, expires_at, retry,
-    status, headers)
-SELECT id, '1', type, '"{}"', now(), 'infinity', 0, 1, '{}' FROM fact
 """

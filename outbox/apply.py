@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
-from operator import attrgetter, or_
+from operator import or_
 from typing import Any
 
 from django.db import models
@@ -50,10 +50,16 @@ def fold_all(
 
     Only the keys that `holds` says are ours.
     """
+    steps_of, row_of = fold.steps.get, rows.get
     for event in events:
-        for key, step in fold.changes(event):
-            if holds(key):
-                rows[key] = step.apply(rows.get(key), event, key)
+        for step in steps_of(type(event), ()):
+            handle, told_key = step.handle, step.told_key
+            for key in step.keys(event):
+                if holds(key):
+                    row = row_of(key)
+                    rows[key] = (
+                        handle(row, event, key) if told_key else handle(row, event)
+                    )
 
 
 def insert(fold: Fold, rows: Iterable[Row]) -> None:
@@ -61,7 +67,7 @@ def insert(fold: Fold, rows: Iterable[Row]) -> None:
     columns = fold.columns
     rows = list(rows)
     if len(rows) >= MANY:
-        copy_in(fold.model, fold.table_columns, map(attrgetter(*columns), rows))
+        copy_in(fold.model, fold.table_columns, map(fold.values_of, rows))
         return
     written(fold).bulk_create(
         [fold.model(**{name: getattr(row, name) for name in columns}) for row in rows]

@@ -22,6 +22,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
+from outbox import ids
 from outbox.errors import UnencodableEvent, UnknownEventType
 
 
@@ -110,8 +111,11 @@ def decode(event_type: str, version: int, data: dict[str, Any]) -> DomainEvent:
         version += 1
     if version > event_class.schema_version:
         raise UnknownEventType(f"{event_type} version {version}")
-    readers = _readers(event_class)
-    return event_class(**{name: readers[name](value) for name, value in data.items()})
+    values = dict(data)
+    for name, read in _readers(event_class):
+        if name in values:
+            values[name] = read(values[name])
+    return event_class(**values)
 
 
 @cache
@@ -162,26 +166,33 @@ def _(value: Sequence[Any]) -> list[Any]:
 
 
 @cache
-def _readers(event_class: type[DomainEvent]) -> dict[str, Callable[[Any], Any]]:
+def _readers(
+    event_class: type[DomainEvent],
+) -> Sequence[tuple[str, Callable[[Any], Any]]]:
+    """Return how those fields are read that are not what they are in JSON."""
     hints = typing.get_type_hints(event_class)
-    return {
-        field.name: _reader(hints[field.name])
+    readers = (
+        (field.name, _reader(hints[field.name]))
         for field in dataclasses.fields(event_class)
-    }
+    )
+    return tuple((name, read) for name, read in readers if read is not None)
 
 
-def _reader(hint: Any) -> Callable[[Any], Any]:
-    """Return the function that turns a JSON value into what the hint names."""
+def _reader(hint: Any) -> Callable[[Any], Any] | None:
+    """Return what turns a JSON value into what the hint names; None: it is that."""
     origin = typing.get_origin(hint)
     if origin in (Union, types.UnionType):
         (inner,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
-        read = _reader(inner)
-        return lambda value: None if value is None else read(value)
+        return _unless_none(_reader(inner))
     if origin is tuple:
-        read = _reader(typing.get_args(hint)[0])
-        return lambda value: tuple(read(each) for each in value)
+        each = _reader(typing.get_args(hint)[0])
+        return tuple if each is None else lambda values: tuple(map(each, values))
     if hint is datetime or hint is date:
         return hint.fromisoformat
-    if hint is UUID:
-        return UUID
-    return lambda value: value
+    return ids.read if hint is UUID else None
+
+
+def _unless_none(
+    read: Callable[[Any], Any] | None,
+) -> Callable[[Any], Any] | None:
+    return read and (lambda value: None if value is None else read(value))

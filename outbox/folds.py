@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, cached_property
 from importlib import import_module
+from operator import attrgetter
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
@@ -39,6 +40,7 @@ class Step:
     makes: bool  # no row can be there yet: there is none to look for and to lock
 
     def apply(self, row: Row | None, event: DomainEvent, key: Key) -> Row | None:
+        """Return what becomes of a row."""
         return (
             self.handle(row, event, key) if self.told_key else self.handle(row, event)
         )
@@ -112,6 +114,12 @@ class Fold:
     def table_columns(self) -> tuple[str, ...]:
         """The same columns by the names that the table has for them."""
         return tuple(str(each.column) for each in self.model._meta.concrete_fields)
+
+    @cached_property
+    def values_of(self) -> Callable[[Row], tuple[Any, ...]]:
+        """Return the values of a row, in the order of the columns."""
+        get = attrgetter(*self.columns)
+        return get if len(self.columns) > 1 else lambda row: (get(row),)
 
     @cached_property
     def Row(self) -> type[Any]:  # noqa: N802 - it is a class

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.db.models import Q, TextField, UUIDField, Value
+from django.db.models.functions import Cast, Mod, Ord, Right
+from django.db.models.lookups import Exact
 from psycopg import sql
 
 if TYPE_CHECKING:
@@ -32,8 +35,18 @@ class Part:
         """Tell whether a row with this key belongs here."""
         if self.of == 1:
             return True
-        first = str(key[0] if isinstance(key, tuple) else key)
-        return ord(first[-1:] or "0") % self.of == self.number
+        first = key[0] if isinstance(key, tuple) else key
+        if isinstance(first, UUID):
+            return _DIGITS[first.int & 0xF] % self.of == self.number
+        return ord(str(first)[-1:] or "0") % self.of == self.number
+
+    def has(self, fold: Fold) -> Q | Exact:
+        """Return a condition on a fold's rows; it may let through, never hold back."""
+        first = fold.model._meta.get_field(fold.key_columns[0])
+        if self.of == 1 or not isinstance(first, UUIDField):
+            return Q()
+        digit = Ord(Right(Cast(first.attname, TextField()), 1))
+        return Exact(Mod(digit, Value(self.of)), self.number)
 
     def concerns(self, fold: Fold) -> sql.Composable:
         """Return a condition on an event `e`; it may let through, never hold back."""
@@ -65,3 +78,4 @@ class Part:
 
 
 WHOLE = Part()
+_DIGITS = b"0123456789abcdef"  # the last of a UUID's text, without writing it out

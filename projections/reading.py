@@ -1,14 +1,12 @@
 """
-Reading the log fast, for folding much of it: COPY, and only what a fold wants.
+Reading the log fast, for folding much of it: in slices, and only what a fold wants.
 
-A query on a connection that is inside a COPY waits for ever; so a slice of the log is
-taken in whole before anything is done with it.
+By plain SELECT: COPY hands its rows over one by one, which takes three times as long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -23,11 +21,10 @@ from outbox.models import Position
 from projections.parts import Part
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """A stored event that was read, not decoded yet."""
 
-    id: UUID | str
+    id: UUID
     type: str
     schema_version: int
     data: str
@@ -45,46 +42,48 @@ def last_position() -> int:
 
 def placed(fold: Fold, part: Part, *, after: int, upto: int) -> list[Fact]:
     """Return, in order, the events of these positions that a part of a fold wants."""
-    return list(_read(_PLACED, fold, part, after=after, upto=upto))
+    return _read(_PLACED, fold, part, after=after, upto=upto)
 
 
 def unplaced(fold: Fold, part: Part) -> list[Fact]:
     """Return the events that have no position yet, in the sequencer's order."""
-    return list(_read(_UNPLACED, fold, part))
+    return _read(_UNPLACED, fold, part)
 
 
-def _read(statement: str, fold: Fold, part: Part, **bounds: int) -> Iterator[Fact]:
+def _read(statement: str, fold: Fold, part: Part, **bounds: int) -> list[Fact]:
     if not fold.steps:
-        return
+        return []
     query = sql.SQL(statement).format(
         types=sql.SQL(", ").join(sql.Literal(each.type) for each in fold.steps),
         concerns=part.concerns(fold),
         **{name: sql.Literal(bound) for name, bound in bounds.items()},
     )
-    with connection.cursor() as cursor, cursor.copy(query) as copy:
-        for event_id, event_type, version, data in copy.rows():
-            yield Fact(event_id, event_type, int(version), data)
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(map(Fact._make, cursor.fetchall()))
 
 
+# Numbers and positions go together but for what committed late. So the numbers of a
+# slice are a range, which is read faster than each of them by itself.
 _PLACED = """
-COPY (
-    SELECT e.id, e.type, e.schema_version, e.data
-    FROM outbox_position p
-    JOIN outbox_event e ON e.seq = p.seq
-    WHERE p.position > {after} AND p.position <= {upto}
-      AND e.type IN ({types}) AND ({concerns})
-    ORDER BY p.position
-) TO STDOUT
+WITH slice AS MATERIALIZED (
+    SELECT position, seq FROM outbox_position
+    WHERE position > {after} AND position <= {upto}
+)
+SELECT e.id, e.type, e.schema_version, e.data::text
+FROM slice
+JOIN outbox_event e USING (seq)
+WHERE e.seq BETWEEN (SELECT min(seq) FROM slice) AND (SELECT max(seq) FROM slice)
+  AND e.type IN ({types}) AND ({concerns})
+ORDER BY slice.position
 """
 
 _UNPLACED = """
-COPY (
-    SELECT id, type, schema_version, data FROM (
-        SELECT e.*, max(e.seq) OVER (PARTITION BY e.xact) AS ended_at
-        FROM outbox_event e
-        WHERE NOT EXISTS (SELECT FROM outbox_position p WHERE p.seq = e.seq)
-    ) e
-    WHERE e.type IN ({types}) AND ({concerns})
-    ORDER BY ended_at, seq
-) TO STDOUT
+SELECT id, type, schema_version, data::text FROM (
+    SELECT e.*, max(e.seq) OVER (PARTITION BY e.xact) AS ended_at
+    FROM outbox_event e
+    WHERE NOT EXISTS (SELECT FROM outbox_position p WHERE p.seq = e.seq)
+) e
+WHERE e.type IN ({types}) AND ({concerns})
+ORDER BY ended_at, seq
 """

@@ -24,7 +24,7 @@ from projections import registry, takeover
 from projections.errors import AlreadyRebuilding
 from projections.parts import Part
 from projections.reading import last_position
-from projections.replay import Progress, Replay, untold
+from projections.replay import Progress, Replay, no_collecting_of_garbage, untold
 from projections.shadow import Shadow
 from projections.takeover import end_for
 from projections.workers import HERE, Workers
@@ -87,6 +87,7 @@ def rebuild(
     )
 
 
+@no_collecting_of_garbage()
 def fill_part(part: Part, name: str, upto: int, progress: Progress) -> tuple[int, int]:
     """Fold one part of a table and copy it into the shadow: how many events, rows."""
     fold = registry.every_fold()[name]

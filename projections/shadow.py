@@ -57,14 +57,14 @@ class Shadow:
         types = dict(_rows(_TYPES, {"table": self.fold.name}))
         names = _names(self.columns.values())
         into = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)")
-        count = 0
+        values_of, count = self.fold.values_of, 0
         with (
             connection.cursor() as cursor,
             cursor.copy(into.format(self.table, names)) as copy,
         ):
             copy.set_types([types[column] for column in self.columns.values()])
             for row in rows:
-                copy.write_row([getattr(row, name) for name in self.columns])
+                copy.write_row(values_of(row))
                 count += 1
         return count
 

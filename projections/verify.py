@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -18,7 +20,7 @@ from projections import registry
 from projections.models import Checkpoint
 from projections.parts import Part
 from projections.reading import last_position
-from projections.replay import Progress, Replay, untold
+from projections.replay import Progress, Replay, no_collecting_of_garbage, untold
 from projections.workers import HERE, Workers
 
 
@@ -67,6 +69,7 @@ def _differences(fold: Fold, workers: Workers, progress: Progress) -> list[Diffe
         return [difference for part in parts for difference in part]
 
 
+@no_collecting_of_garbage()
 def part_differences(
     part: Part, name: str, snapshot: str | None, progress: Progress
 ) -> list[Difference]:
@@ -89,15 +92,24 @@ def _replayed(fold: Fold, part: Part, progress: Progress) -> Replay:
 
 def _compared(fold: Fold, part: Part, folded: dict[Key, Row]) -> Iterator[Difference]:
     """Yield what differs; what was found is taken out of `folded`."""
-    for values in written(fold).values(*fold.columns).iterator():
-        stored = fold.Row(**values)
-        key = fold.key_of(stored)
-        if part.holds(key):
-            should_be = folded.pop(key, None)
-            if stored != should_be:
-                yield _difference(fold, key, stored, should_be)
+    values_of = fold.values_of
+    for key, values in _stored(fold, part):
+        should_be = folded.pop(key, None)
+        if should_be is None or values_of(should_be) != values:
+            stored = fold.Row(**dict(zip(fold.columns, values, strict=True)))
+            yield _difference(fold, key, stored, should_be)
     for key, row in folded.items():
         yield _difference(fold, key, None, row)
+
+
+def _stored(fold: Fold, part: Part) -> Iterator[tuple[Key, tuple[Any, ...]]]:
+    """Yield the keys and the values of the rows in a part."""
+    key_of = itemgetter(*map(fold.columns.index, fold.key_columns))
+    rows = written(fold).filter(part.has(fold)).values_list(*fold.columns)
+    for values in rows.iterator():
+        key = key_of(values)
+        if part.holds(key):
+            yield key, values
 
 
 def _difference(

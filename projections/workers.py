@@ -1,8 +1,8 @@
 """
 The processes that fold a table's parts beside each other.
 
-Each is an interpreter of its own with connections of its own, works at the lowest
-priority, and ends with the process that started it, even when that is killed.
+Each has connections of its own, works at a low priority, and ends with the process that
+started it, even when that is killed.
 
 Imports no models: this module is read before Django is set up.
 """
@@ -17,7 +17,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
 
 import django
-from django.db import connection
+from django.db import connection, connections
 
 from projections.parts import WHOLE, Part
 
@@ -54,10 +54,12 @@ class Workers:
 
     def __enter__(self) -> Workers:
         if self._count > 1:
-            spawn = multiprocessing.get_context("spawn")
-            self._done = spawn.Array("q", 2 * self._count, lock=False)
-            given = (dict(connection.settings_dict), os.environ.copy(), self._done)
-            self._pool = ProcessPoolExecutor(self._count, spawn, _set_up, given)
+            context = _context()
+            self._done = context.Array("q", 2 * self._count, lock=False)
+            database = dict(connection.settings_dict)
+            given = (database, os.environ.copy(), self._done, NICENESS)
+            self._pool = ProcessPoolExecutor(self._count, context, _set_up, given)
+            self._pool.submit(int)  # before anybody has a connection to inherit
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -96,6 +98,16 @@ class Workers:
 HERE = Workers(1)
 
 
+def _context() -> Any:
+    """Return how processes are started."""
+    # A fork is there at once, another interpreter takes a second to be set up. But of
+    # other threads a fork would inherit locks that nobody gives back.
+    if threading.active_count() > 1:
+        return multiprocessing.get_context("spawn")
+    connections.close_all()
+    return multiprocessing.get_context("fork")
+
+
 def _perform(task: Callable[..., T], part: Part, given: Sequence[Any]) -> T:
     def tell(done: int, total: int) -> None:
         _done[2 * part.number : 2 * part.number + 2] = [done, total]
@@ -107,10 +119,13 @@ def _perform(task: Callable[..., T], part: Part, given: Sequence[Any]) -> T:
 
 
 def _set_up(
-    database: Mapping[str, Any], environment: Mapping[str, str], done: Any
+    database: Mapping[str, Any],
+    environment: Mapping[str, str],
+    done: Any,
+    niceness: int,
 ) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.nice(NICENESS)
+    os.nice(max(0, niceness - os.nice(0)))
     os.environ.update(environment)
     django.setup()
     connection.settings_dict.update(database)

@@ -237,6 +237,15 @@ def test_a_corrected_book_is_found_by_its_new_title_and_a_withdrawn_one_not(
     assert not differences(read_models()["search"], read_models()["vocabulary"])
 
 
+def test_a_book_of_many_new_words_is_read_at_once(db, a_book):
+    a_book(title=" ".join(f"word{number}" for number in range(50)))
+
+    read_on()
+
+    assert titles("word49 word0")
+    assert not differences(read_models()["vocabulary"])
+
+
 def test_words_are_the_same_however_they_are_typed():
     assert words("Oʻzbek oʼzbek O'ZBEK") == ["ozbek"]
     assert words("Café, café!  NAÏVE") == ["cafe", "naive"]
