@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from datetime import timedelta
 from typing import get_type_hints
@@ -24,7 +25,7 @@ from projections.questions.due_loans import due_loans
 from projections.questions.shelves import shelves
 from projections.replay import Replay
 
-POINTS = 1000
+POINTS = int(os.environ.get("AS_OF_POINTS", "200"))
 
 
 @pytest.fixture
@@ -68,26 +69,95 @@ def as_row(fold, model):
     return fold.Row(**{name: getattr(model, name) for name in fold.columns})
 
 
-def test_one_row_as_of_a_thousand_points_is_what_a_replay_to_there_makes(some_days):
-    chance = random.Random(4)
-    end = reading.last_position()
-    every = registry.every_fold().values()
-    folds = [fold for fold in every if has_ids_as_keys(fold)]
-    replays = {}
-    keys = {fold.name: sorted(Replay(fold).upto(end).table) for fold in folds}
+class Replays:
+    """What a replay to any point makes; each is done once."""
 
-    for _ in range(POINTS):
-        fold, upto = chance.choice(folds), chance.randint(0, end)
-        if not keys[fold.name]:
-            continue
-        key = chance.choice(keys[fold.name])
-        if (fold.name, upto) not in replays:
-            replays[fold.name, upto] = Replay(fold).upto(upto).table
-        should_be = replays[fold.name, upto].get(key)
+    def __init__(self):
+        self.tables = {}
+
+    def __call__(self, fold, upto):
+        if (fold.name, upto) not in self.tables:
+            replay = Replay(fold).upto(upto)
+            rows = {key: row for key, row in replay.table.items() if row is not None}
+            self.tables[fold.name, upto] = rows
+        return self.tables[fold.name, upto]
+
+
+def points(chance):
+    """Yield points: positions, and times with the position that they stand for."""
+    known_at = list(Position.objects.order_by("position").values_list("known_at"))
+    first, last = known_at[0][0], known_at[-1][0]
+    for number in range(POINTS):
+        if number % 2:
+            yield chance.randint(0, len(known_at))
+        else:
+            moment = first + (last - first) * chance.uniform(-0.01, 1.01)
+            upto = sum(at <= moment for (at,) in known_at)
+            assert as_of.position_at(moment) == upto
+            yield upto
+
+
+def owners(fold):
+    """Return the columns by whose ids all events of a row are found."""
+    found_by = set.intersection(*(set(each.about) for each in fold.steps))
+    return found_by.intersection(fold.columns)
+
+
+def say(what, tables):
+    """Tell `manage.py proof folds`."""
+    print(f"{what}: points={POINTS} tables={len(tables)}")  # noqa: T201
+
+
+def test_one_row_as_of_any_point_is_what_a_replay_to_there_makes(some_days):
+    chance, replayed = random.Random(4), Replays()
+    every = registry.every_fold().values()
+    end = reading.last_position()
+    touched = {
+        fold.name: sorted(Replay(fold).upto(end).table)
+        for fold in every
+        if has_ids_as_keys(fold)
+    }
+    folds = [fold for fold in every if touched.get(fold.name)]
+
+    for upto in points(chance):
+        fold = chance.choice(folds)
+        key = chance.choice(touched[fold.name])
 
         found = as_of.row(fold, key, upto=upto)
 
+        should_be = replayed(fold, upto).get(key)
         assert (found and as_row(fold, found)) == should_be, (fold.name, key, upto)
+    say("rows", {fold.name for fold in folds})
+
+
+def test_what_somebody_has_as_of_any_point_is_what_a_replay_to_there_makes(some_days):
+    chance, replayed = random.Random(5), Replays()
+    end = reading.last_position()
+    owned = [
+        (fold, column, sorted({getattr(row, column) for row in rows.values()}))
+        for fold in registry.every_fold().values()
+        if (rows := replayed(fold, end))
+        for column in sorted(owners(fold))
+    ]
+
+    for upto in points(chance):
+        fold, column, ids = chance.choice(owned)
+        owner = chance.choice(ids)
+
+        found = as_of.rows(fold, about=[owner], upto=upto)
+
+        theirs = {
+            key: row
+            for key, row in replayed(fold, upto).items()
+            if getattr(row, column) == owner
+        }
+        rows = {
+            fold.key_of(each): as_row(fold, each)
+            for each in found
+            if getattr(each, column) == owner
+        }
+        assert rows == theirs, (fold.name, column, owner, upto)
+    say("owners", {fold.name for fold, *_ in owned})
 
 
 def test_a_members_shelf_at_every_point_is_what_a_replay_to_there_makes(some_days):
