@@ -19,7 +19,7 @@ READY := $(VENV)/.ready
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 	@echo
-	@echo "PORT=8000 for run; BOOKS=file.csv for demo and proof; WHAT=main-job|relay|webhooks|letters|lending for proof"
+	@echo "PORT=8000 for run; BOOKS=file.csv for demo and proof; WHAT=main-job|relay|webhooks|letters|lending|folds for proof"
 	@echo "DURATION=60 SEED=7 BROKER=postgresql|amqp|redis for chaos; QUICK=1 for bench"
 
 run: $(READY) ## Start the library: database, web server, relay workers (Ctrl-C stops)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from config.proof import (
     chaos,
+    folds,
     lending,
     letters,
     main_job,
@@ -21,5 +22,6 @@ CLAIMS: Mapping[str, Sequence[Claim]] = {
     "relay": (*relay.RELAY, *chaos.CLAIMS, *speed.CLAIMS),
     "webhooks": webhooks.CLAIMS,
     "letters": letters.CLAIMS,
+    "folds": folds.CLAIMS,
     "lending": (*lending.CLAIMS, *rules.CLAIMS),
 }

@@ -14,6 +14,7 @@ from config.demo.errors import DemoFailed
 from config.proof import (
     brokers,
     demos,
+    folds,
     latency,
     lending,
     letters,
@@ -315,3 +316,71 @@ def test_an_import_has_to_bring_every_book_once(wrong, holds):
     assert lending.imported(Ran(True, ["", said])).holds is holds
     assert not lending.imported(Ran(False, [said])).holds
     assert not lending.imported(Ran(True, ["1 skipped"])).holds
+
+
+@pytest.mark.parametrize(
+    ("found", "unnoticed", "soon"),
+    [
+        ({}, True, True),
+        ({"rebuilds": 19}, False, True),
+        ({"killed": 9}, False, True),
+        ({"failed": ["IntegrityError"]}, False, True),
+        ({"unequal": ["shelves"]}, False, True),
+        ({"differing": ["shelves 1: missing"]}, False, True),
+        ({"take_over_ms": 100.0}, True, False),
+        ({"rebuild_ms": 150.0}, True, False),
+        ({"take_over_ms": None}, True, False),
+    ],
+)
+def test_a_rebuild_is_unnoticed_if_nothing_fails_or_differs_and_nobody_waits_long(
+    found, unnoticed, soon
+):
+    said = {
+        "rebuilds": 20,
+        "killed": 10,
+        "tables": 19,
+        "operations": 9000,
+        "failed": [],
+        "unequal": [],
+        "differing": [],
+        "a_second": 50.0,
+        "take_over_ms": 99.9,
+        "rebuild_ms": 149.9,
+        **found,
+    }
+    ran = Ran(True, [f".rebuilds {orjson.dumps(said).decode()}", "1 passed"])
+
+    assert folds.unnoticed(ran).holds is unnoticed
+    assert folds.soon(ran).holds is soon
+    assert not folds.unnoticed(Ran(False, ran.lines)).holds
+    assert not folds.soon(Ran(True, ["1 error"])).holds
+
+
+@pytest.mark.parametrize(
+    ("said", "holds"),
+    [
+        ("changed=1000 found=1000 repaired=1000", True),
+        ("changed=1000 found=999 repaired=1000", False),
+        ("changed=1000 found=1000 repaired=1001", False),
+        ("changed=300 found=300 repaired=300", False),
+    ],
+)
+def test_verify_holds_if_each_of_enough_cells_is_found_and_no_other(said, holds):
+    ran = Ran(True, [f"seed=6 {said} tables=18 columns=96"])
+
+    assert folds.verified(ran).holds is holds
+    assert not folds.verified(Ran(False, ran.lines)).holds
+
+
+@pytest.mark.parametrize(
+    ("said", "holds"),
+    [
+        (["rows: points=1000 tables=9", "owners: points=1000 tables=8"], True),
+        (["rows: points=1000 tables=9", "owners: points=999 tables=8"], False),
+        (["rows: points=1000 tables=9"], False),
+        (["1 error"], False),
+    ],
+)
+def test_the_past_holds_if_rows_and_owners_were_asked_at_enough_points(said, holds):
+    assert folds.looked_back(Ran(True, said)).holds is holds
+    assert not folds.looked_back(Ran(False, said)).holds

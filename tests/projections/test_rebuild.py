@@ -330,6 +330,59 @@ def test_an_exchange_waits_for_whoever_reads_on(under_way, a_loan):
     assert not differences(due_loans)
 
 
+def waiting_sessions(table):
+    """Return, of each session that waits for a lock, whether it keeps readers out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT EXISTS (
+                SELECT FROM pg_locks held
+                WHERE held.pid = waiting.pid AND held.granted
+                  AND held.relation = to_regclass(%s)
+                  AND held.mode = 'AccessExclusiveLock'
+            )
+            FROM pg_locks waiting WHERE NOT waiting.granted
+            """,
+            [table],
+        )
+        return [keeps_out for (keeps_out,) in cursor.fetchall()]
+
+
+def test_an_exchange_keeps_no_reader_out_while_it_waits_for_whoever_reads_on(
+    under_way, a_loan
+):
+    a_loan()
+    sequencer.sequence_all()
+    feed.catch_up(due_loans)
+
+    with under_way(lambda: Checkpoint.objects.lock("due_loans")):
+        rebuilding = in_thread(lambda: rebuild(due_loans))
+        while not (waits := waiting_sessions("due_loans")):
+            rebuilding.join(0.01)
+            assert rebuilding.is_alive()
+    rebuilding.join()
+
+    assert waits == [False]
+
+
+def test_a_correction_in_place_waits_for_whoever_reads_on(under_way, a_loan):
+    a_loan(), a_loan()
+    sequencer.sequence_all()
+    feed.catch_up(due_loans)
+    written(due_loans).all().delete()
+
+    with under_way(lambda: Checkpoint.objects.lock("due_loans")):
+        rebuilding = in_thread(lambda: rebuild(due_loans, in_place=True))
+        while not waiting_sessions("due_loans"):
+            rebuilding.join(0.01)
+            assert rebuilding.is_alive()
+        untouched = not DueLoan.objects.exists()
+    rebuilding.join()
+
+    assert untouched
+    assert DueLoan.objects.count() == 2
+
+
 @pytest.mark.parametrize("name", READ_MODELS)
 def test_an_exchanged_table_has_the_same_columns_indexes_and_constraints(
     some_history, name
