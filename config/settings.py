@@ -101,6 +101,7 @@ OUTBOX: dict[str, Any] = {
     "EVENTS": [
         *(f"{each}.events" for each in (*PARTS, "outbox.channels.webhooks")),
         "library.lending.hold_events",
+        "library.lending.date_events",
     ],
     "FOLDS": [f"{each}.state" for each in PARTS],
     "LETTERS": [
@@ -138,6 +139,9 @@ LENDING = {"LOAN_DAYS": LOAN_DAYS, "LOAN_LIMIT": LOAN_LIMIT}
 
 # Who is asked before something of a lower part goes: see library/guards.py.
 LIBRARY_GUARDS = ["library.lending.blocking"]
+
+# Where what a lower part does leads on to: see library/consequences.py.
+LIBRARY_CONSEQUENCES = ["library.lending.consequences"]
 
 PROJECTIONS = [
     "projections.questions.availability",

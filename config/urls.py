@@ -14,6 +14,7 @@ from library.accounts import views as fees
 from library.catalog import branch_views as branches
 from library.catalog import views as catalog
 from library.lending import basket_views as baskets
+from library.lending import desk_views as desk
 from library.lending import hold_views as holds
 from library.lending import turn_views as turns
 from library.lending import views as lending
@@ -71,7 +72,9 @@ api = [
     path("loans/renew-all/", baskets.RenewAll.as_view()),
     path("loans/<uuid:loan_id>/", lending.OneLoan.as_view()),
     path("loans/<uuid:loan_id>/renew/", lending.RenewLoan.as_view()),
+    path("loans/<uuid:loan_id>/due-date/", lending.DueDate.as_view()),
     path("loans/<uuid:loan_id>/return/", lending.ReturnLoan.as_view()),
+    path("scans/", desk.Scans.as_view()),
     path("fees/", fees.Fees.as_view()),
     path("fees/<uuid:fee_id>/settle/", fees.SettleFee.as_view()),
     path("holds/", Holds.as_view()),

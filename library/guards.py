@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 Guard = Callable[[UUID], list[UUID]]
+QUESTIONS = ("book", "copy", "member")
 
 
 def blocking(question: str, subject: UUID) -> list[UUID]:

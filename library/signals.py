@@ -26,7 +26,8 @@ from library.catalog.events import (
     CopyRemoved,
 )
 from library.catalog.models import Book, Copy
-from library.lending.events import CopyBorrowed, CopyOverdue, CopyRenewed, CopyReturned
+from library.lending.date_events import CopyOverdue
+from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from library.members.events import UserRegistered, UserUpdated
 from library.members.models import User
 

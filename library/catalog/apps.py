@@ -10,3 +10,7 @@ class CatalogConfig(AppConfig):
 
     name = "library.catalog"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the checks of all parts: each stands on this one."""
+        from library import checks  # noqa: F401, PLC0415 - apps first

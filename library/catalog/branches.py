@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from library import consequences
 from library.advance import advance
 from library.catalog import calendars
 from library.catalog.events import BranchDescribed
@@ -31,8 +32,9 @@ def describe_branch(
     """
     Open a branch, or with `branch_id` say all about one again.
 
-    Loans keep the due dates they have. Raises UnknownBranch, InvalidBranch and
-    BranchNameTaken.
+    What ends on a day that is closed now ends on the next open one: at once or, where
+    many are concerned, with the start of the day. Raises UnknownBranch,
+    InvalidBranch and BranchNameTaken.
     """
     gate.enter()
     branch = Branch.objects.lock(branch_id) if branch_id else None
@@ -48,6 +50,8 @@ def describe_branch(
         described_at=now,
     )
     advance(described)
+    if branch is not None:
+        consequences.of("branch_described", branch.id, now)
     return described
 
 

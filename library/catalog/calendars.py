@@ -53,10 +53,14 @@ class Calendar:
         days = (last - ago * DAY for ago in range((last - first).days + 1))
         return next(filter(self.is_open, days), None)
 
+    def start_of(self, day: date) -> datetime:
+        """Return the first moment of a day at the branch, in UTC."""
+        begins = datetime.combine(day, time.min, ZoneInfo(self.time_zone))
+        return begins.astimezone(UTC)
+
     def end_of(self, day: date) -> datetime:
         """Return the last second of a day at the branch, in UTC."""
-        next_day = datetime.combine(day + DAY, time.min, ZoneInfo(self.time_zone))
-        return next_day.astimezone(UTC) - SECOND
+        return self.start_of(day + DAY) - SECOND
 
     def open_days_between(self, first: date, last: date) -> int:
         """Return how many days after `first`, up to `last`, the branch was open."""

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from django.db import transaction
 
-from library import guards
+from library import consequences, guards
 from library.advance import advance
 from library.catalog import rules
 from library.catalog.events import CopyAdded, CopyMoved, CopyRemoved
 from library.catalog.models import Book, Branch, Copy
-from library.catalog.refusals import BarcodeTaken, UnknownBranch
+from library.catalog.refusals import BarcodeTaken, UnknownBranch, UnknownCopy
 from library.locks import lock_value
 from library.refusals import StillInUse
 from outbox import gate
@@ -31,7 +31,7 @@ def add_copy(
     restricted: bool = False,
 ) -> CopyAdded:
     """
-    Put a copy of a book on the shelf, at home in a branch or in none.
+    Put a copy of a book on the shelf, at home in a branch or in none, or set it aside.
 
     A restricted one is lent where the policy says so. `price` is in the smallest unit
     of money. Raises UnknownBook, UnknownBranch,
@@ -51,6 +51,7 @@ def add_copy(
         restricted=restricted,
     )
     advance(added)
+    consequences.of("copies_changed", book.id, now)
     return added
 
 
@@ -61,11 +62,12 @@ def move_copy(
     """
     Let a copy be at home in another branch, or in none; with `kind`, change that too.
 
-    An open loan keeps its branch and due date. Raises UnknownCopy, UnknownBranch and
+    An open loan keeps its branch and due date. One that may be lent now goes to who
+    waits. Locks the book, then the copy. Raises UnknownCopy, UnknownBranch and
     InvalidKind.
     """
     gate.enter()
-    copy = Copy.objects.lock(copy_id)
+    copy = held_with_book(copy_id)
     _check_branch(branch_id)
     moved = CopyMoved(
         copy_id=copy.id,
@@ -77,6 +79,7 @@ def move_copy(
         moved_at=now,
     )
     advance(moved)
+    consequences.of("copies_changed", copy.book_id, now)
     return moved
 
 
@@ -101,6 +104,17 @@ def remove_copy(*, copy_id: UUID, now: datetime) -> CopyRemoved:
     )
     advance(removed)
     return removed
+
+
+def held_with_book(copy_id: UUID) -> Copy:
+    """Return a copy, its book locked first and then itself. Raises UnknownCopy."""
+    book_id = (
+        Copy.objects.live().filter(id=copy_id).values_list("book", flat=True).first()
+    )
+    if book_id is None:
+        raise UnknownCopy(copy_id)
+    Book.objects.lock(book_id)
+    return Copy.objects.lock(copy_id)
 
 
 def _check_branch(branch_id: UUID | None) -> None:

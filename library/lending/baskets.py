@@ -16,7 +16,7 @@ from django.db import transaction
 from library.catalog import rules as catalog_rules
 from library.catalog.models import Book, Copy
 from library.lending import loans
-from library.lending.basket_refusals import BasketRefused, UnknownBarcode
+from library.lending.desk_refusals import BasketRefused, UnknownBarcode
 from library.lending.events import CopyBorrowed
 from library.lending.models import Hold
 from library.members.models import Member

@@ -9,11 +9,11 @@ from django.db import transaction
 
 from library.advance import advance
 from library.catalog import rules
+from library.catalog.copies import held_with_book
 from library.catalog.events import CopyMarked
 from library.catalog.models import Copy
 from library.catalog.refusals import AlreadyMarked
 from library.lending import holds
-from library.lending.held import held_with_book
 from library.lending.models import Loan, Transit
 from library.refusals import StillInUse
 from outbox import gate

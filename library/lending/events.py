@@ -10,6 +10,7 @@ from uuid import UUID
 EXAMPLES = {
     "due_before": datetime(2026, 3, 2, 18, 59, 59, tzinfo=UTC),
     "due_at": datetime(2026, 3, 30, 18, 59, 59, tzinfo=UTC),
+    "remind_at": datetime(2026, 3, 24, 19, tzinfo=UTC),
     "loan_days": 28,
     "loan_limit": 5,
     "renewal_limit": 3,
@@ -31,7 +32,8 @@ class CopyBorrowed:
     `transit_id` the way the copy was on, which ends here.
     `category` is the member's at that time, `kind` the copy's: what is counted.
     `shortened`: it is due before its time, since the membership ends.
-    Those lent in one basket share a `basket_id`.
+    Those lent in one basket share a `basket_id`. At `remind_at` the member is told
+    that it is due soon.
     """
 
     type: ClassVar[str] = "book.borrowed"
@@ -67,6 +69,7 @@ class CopyBorrowed:
     kind: str = ""
     shortened: bool = False
     basket_id: UUID | None = None
+    remind_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,25 +99,7 @@ class CopyRenewed:
     policy: str
     policy_version: int
     shortened: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyOverdue:
-    """A copy should have come back; said once for each due date."""
-
-    type: ClassVar[str] = "book.overdue"
-    schema_version: ClassVar[int] = 1
-    stream: ClassVar[str] = "copy:{copy_id}"
-    about: ClassVar[tuple[str, ...]] = ("loan_id", "copy_id", "book_id", "member_id")
-    occurred: ClassVar[str] = "overdue_at"
-
-    loan_id: UUID
-    copy_id: UUID
-    book_id: UUID
-    member_id: UUID
-    branch_id: UUID | None
-    due_at: datetime
-    overdue_at: datetime
+    remind_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from library.catalog.calendars import ALWAYS_OPEN
 from library.catalog.models import Book, Branch
+from library.lending import notices
+from library.lending.date_events import (
+    CopyDueChanged,
+    CopyDueSoon,
+    CopyOverdue,
+    HoldExtended,
+)
+from library.lending.due_dates import DESK
 from library.lending.events import (
     CopyBorrowed,
-    CopyOverdue,
     CopyRenewed,
     CopyReturned,
 )
@@ -20,7 +26,6 @@ from library.lending.hold_events import (
     HoldReady,
 )
 from library.lending.models import Hold, Loan
-from outbox import log
 from outbox.channels.letters import Letter
 
 
@@ -29,42 +34,48 @@ def _borrower(
     | CopyRenewed
     | CopyReturned
     | CopyOverdue
+    | CopyDueSoon
     | HoldReady
     | HoldExpired,
 ) -> tuple[UUID]:
     return (event.member_id,)
 
 
-def _lent(event: CopyBorrowed | CopyRenewed | CopyOverdue) -> dict[str, Any]:
+def _lent(
+    event: CopyBorrowed | CopyRenewed | CopyDueSoon | CopyDueChanged | CopyOverdue,
+) -> dict[str, Any]:
     return {
         "title": _title(event.book_id),
         "due_on": _day_at(event.branch_id, event.due_at),
     }
 
 
-def _who_borrowed(event: CopyBorrowed) -> Sequence[UUID]:
-    """Return nobody where another loan of the basket brings the receipt of all."""
-    first = not event.basket_id or _basket(event.basket_id)[0].loan_id == event.loan_id
-    return [event.member_id] if first else []
-
-
 def _borrowed(event: CopyBorrowed) -> dict[str, Any]:
-    basket = _basket(event.basket_id) if event.basket_id else []
+    basket = notices.together(event)
     together = [_lent(each) for each in basket] if len(basket) > 1 else []
     return {**_lent(event), "loans": together}
 
 
-def _basket(basket_id: UUID) -> list[CopyBorrowed]:
-    """Return what was lent in one basket, in its order."""
-    lent = log.concerning([basket_id], types=[CopyBorrowed.type])
-    return [cast("CopyBorrowed", each.event) for each in lent]
+def _changed(event: notices.Changed) -> dict[str, Any]:
+    now_so = notices.still_so(event)
+    return {
+        "closed": not isinstance(event, CopyDueChanged) or event.why != DESK,
+        "loans": [_lent(each) for each in now_so if isinstance(each, CopyDueChanged)],
+        "holds": [_kept(each) for each in now_so if isinstance(each, HoldExtended)],
+    }
+
+
+def _still_due(event: CopyDueSoon | CopyOverdue) -> bool:
+    """Tell whether the loan is open and due as it was: not returned, not renewed."""
+    loan = Loan.objects.open().filter(id=event.loan_id, due_at=event.due_at)
+    return loan.exists()
 
 
 def _returned(event: CopyReturned) -> dict[str, Any]:
     return {"title": _title(event.book_id), "returned_at": event.returned_at}
 
 
-def _ready(event: HoldReady) -> dict[str, Any]:
+def _kept(event: HoldReady | HoldExtended) -> dict[str, Any]:
     until_on = _day_at(event.branch_id, event.pickup_until)
     return {"title": _title(event.book_id), "until_on": until_on}
 
@@ -85,7 +96,7 @@ loan_receipt = Letter(
     name="loan_receipt",
     event=CopyBorrowed,
     template="letters/loan_receipt",
-    recipients=_who_borrowed,
+    recipients=notices.recipients,
     context=_borrowed,
     sample={"title": "Oʻtkan kunlar", "due_on": date(2026, 3, 30), "loans": []},
     title={"en": "Receipts for what you borrow", "uz": "Olingan kitoblar tilxati"},
@@ -117,17 +128,58 @@ return_receipt = Letter(
     },
 )
 
+loan_due_soon = Letter(
+    name="loan_due_soon",
+    event=CopyDueSoon,
+    template="letters/loan_due_soon",
+    recipients=_borrower,
+    context=_lent,
+    sample={"title": "Oʻtkan kunlar", "due_on": date(2026, 3, 30)},
+    until=lambda event: event.due_at,
+    holds=_still_due,
+    title={"en": "Books that are due soon", "uz": "Muddati yaqinlashgan kitoblar"},
+)
+
 loan_overdue = Letter(
     name="loan_overdue",
     event=CopyOverdue,
     template="letters/loan_overdue",
     recipients=_borrower,
     context=_lent,
-    holds=lambda event: (
-        Loan.objects.open().filter(id=event.loan_id, due_at=event.due_at).exists()
-    ),
+    holds=_still_due,
     sample={"title": "Oʻtkan kunlar", "due_on": date(2026, 3, 30)},
     title={"en": "Books that are late", "uz": "Muddati oʻtgan kitoblar"},
+)
+
+DATES_CHANGED: dict[str, Any] = {
+    "template": "letters/dates_changed",
+    "recipients": notices.recipients,
+    "context": _changed,
+    "holds": lambda event: bool(notices.still_so(event)),
+    "kind": "dates_changed",
+    "title": {"en": "Dates that have changed", "uz": "Oʻzgargan muddatlar"},
+}
+
+due_changed = Letter(
+    name="due_changed",
+    event=CopyDueChanged,
+    sample={
+        "closed": True,
+        "loans": [{"title": "Oʻtkan kunlar", "due_on": date(2026, 3, 31)}],
+        "holds": [{"title": "Kecha va kunduz", "until_on": date(2026, 3, 31)}],
+    },
+    **DATES_CHANGED,
+)
+
+pickup_changed = Letter(
+    name="pickup_changed",
+    event=HoldExtended,
+    sample={
+        "closed": True,
+        "loans": [],
+        "holds": [{"title": "Kecha va kunduz", "until_on": date(2026, 3, 31)}],
+    },
+    **DATES_CHANGED,
 )
 
 hold_ready = Letter(
@@ -135,7 +187,7 @@ hold_ready = Letter(
     event=HoldReady,
     template="letters/hold_ready",
     recipients=_borrower,
-    context=_ready,
+    context=_kept,
     sample={"title": "Oʻtkan kunlar", "until_on": date(2026, 3, 22)},
     until=lambda event: event.pickup_until,
     holds=lambda event: Hold.objects.ready().filter(id=event.hold_id).exists(),

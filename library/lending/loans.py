@@ -12,10 +12,11 @@ from library.accounts import fees
 from library.accounts.events import FeeCharged
 from library.accounts.models import Fee
 from library.advance import advance
+from library.catalog.copies import held_with_book
 from library.catalog.models import Book, Copy
 from library.lending import holds, queue, rules
 from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
-from library.lending.held import held_with_book, place
+from library.lending.held import place
 from library.lending.models import Hold, Loan, Transit
 from library.lending.refusals import AlreadyReturned, CopyNotOnLoan, UnknownLoan
 from library.members.models import Member
@@ -76,6 +77,7 @@ def borrow_copy(
         kind=copy.kind,
         shortened=due.shortened,
         basket_id=basket_id,
+        remind_at=rules.remind_at(policy, copy.calendar, due.at, now),
     )
     advance(borrowed)
     if hold and hold.copy_id != copy.id:
@@ -94,7 +96,7 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
     TooSoon or NoGain.
     """
     gate.enter()
-    member = _borrower(loan_id)
+    member = borrower(loan_id)
     loan = open_and_held(loan_id)
     policy = policies.for_loan(loan.branch_id, member.category, loan.copy.kind)
     standing = rules.LoanStanding(
@@ -121,6 +123,7 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
         policy=policy.name,
         policy_version=policy.version,
         shortened=due.shortened,
+        remind_at=rules.remind_at(policy, loan.calendar, due.at, now),
     )
     advance(*_with_fee(renewed, loan, now))
     return renewed
@@ -168,7 +171,7 @@ def return_copy(
     return returned
 
 
-def _borrower(loan_id: UUID) -> Member:
+def borrower(loan_id: UUID) -> Member:
     """Return the member of an open loan, locked."""
     known = Loan.objects.filter(id=loan_id).values("member", "returned_at").first()
     if known is None:

@@ -86,6 +86,7 @@ class Loan(FoldedModel):
     branch = models.ForeignKey(Branch, on_delete=models.DO_NOTHING, null=True)
     borrowed_at = models.DateTimeField()
     due_at = models.DateTimeField()
+    remind_at = models.DateTimeField(null=True)
     renewals = models.PositiveIntegerField(default=0)
     shortened = models.BooleanField(default=False)
     overdue_at = models.DateTimeField(null=True)
@@ -106,7 +107,7 @@ class Loan(FoldedModel):
         ]
         indexes = [
             models.Index(
-                fields=["due_at"],
+                fields=["due_at", "branch"],
                 condition=models.Q(returned_at__isnull=True),
                 name="lending_loan_due",
             ),
@@ -114,6 +115,11 @@ class Loan(FoldedModel):
                 fields=["returned_at"],
                 condition=models.Q(returned_at__isnull=False),
                 name="lending_loan_over",
+            ),
+            models.Index(
+                fields=["remind_at"],
+                condition=models.Q(returned_at__isnull=True, remind_at__isnull=False),
+                name="lending_loan_remind",
             ),
         ]
 

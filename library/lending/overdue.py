@@ -9,7 +9,7 @@ from django.db import transaction
 
 from library.advance import advance
 from library.lending import loans
-from library.lending.events import CopyOverdue
+from library.lending.date_events import CopyOverdue
 from library.lending.refusals import LoanNotLate
 from outbox import gate
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from library.catalog.calendars import Calendar
 from library.lending.copy_refusals import MarkedCopy, ReturnedTooEarly
+from library.lending.date_refusals import InvalidDueDate
 from library.lending.refusals import (
     AlreadyOnLoanToMember,
     CopyOnLoan,
@@ -26,6 +27,8 @@ from library.lending.refusals import (
 from library.members.rules import Membership
 from library.policies.rules import Policy
 from library.refusals import Refusal, refuse_for
+
+LONGEST_LOAN = timedelta(days=3_650)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +97,7 @@ def due_date(
     where the branch is closed until then, with that day. Raises BranchNeverOpens.
     """
     today = calendar.day_of(now)
-    day = calendar.open_day(today + timedelta(days=policy.loan_days))
-    if ends_on is None or day <= ends_on:
-        return Due(calendar.end_of(day), shortened=False)
-    last_day = calendar.last_open_day(today, ends_on) or min(today, ends_on)
-    return Due(calendar.end_of(last_day), shortened=True)
+    return _due(calendar, today + timedelta(days=policy.loan_days), today, ends_on)
 
 
 def check_may_renew(
@@ -132,6 +131,41 @@ def returned_at(
     if stated is not None and ended_at < borrowed_at:
         raise ReturnedTooEarly(loan_id, borrowed_at, ended_at)
     return ended_at
+
+
+def remind_at(
+    policy: Policy, calendar: Calendar, due_at: datetime, now: datetime
+) -> datetime | None:
+    """Return when to say that a loan is due soon, as a day begins; None: never."""
+    if not policy.due_soon_days:
+        return None
+    day = calendar.day_of(due_at) - timedelta(days=policy.due_soon_days)
+    begins = calendar.start_of(day)
+    return begins if begins > now else None
+
+
+def changed_due_date(
+    calendar: Calendar, due_on: date, now: datetime, ends_on: date | None = None
+) -> Due:
+    """
+    Return when a loan ends that is due on this day, as `due_date` does.
+
+    A membership that is over shortens nothing: the day would be over, too. Raises
+    InvalidDueDate for a day that is, or is too far away, and BranchNeverOpens.
+    """
+    today = calendar.day_of(now)
+    if not today <= due_on <= today + LONGEST_LOAN:
+        raise InvalidDueDate(due_on)
+    going_on = ends_on if ends_on and ends_on >= today else None
+    return _due(calendar, due_on, today, going_on)
+
+
+def _due(calendar: Calendar, day: date, today: date, ends_on: date | None) -> Due:
+    day = calendar.open_day(day)
+    if ends_on is None or day <= ends_on:
+        return Due(calendar.end_of(day), shortened=False)
+    last_day = calendar.last_open_day(today, ends_on) or min(today, ends_on)
+    return Due(calendar.end_of(last_day), shortened=True)
 
 
 def _against_renewal(

@@ -37,6 +37,12 @@ class NewLoan(Given):
     member_id = serializers.UUIDField(required=False)
 
 
+class NewDueDate(Given):
+    """The day on which a loan is to be due, by the clocks of its branch."""
+
+    due_on = serializers.DateField()
+
+
 class CopyInHand(Given):
     """A copy, by its id or by its barcode."""
 

@@ -1,7 +1,7 @@
 """
-What begins with a day: holds that nobody came for expire, copies that came free in
-other ways go to who waits, what should have come back is overdue, and what came back
-long ago is forgotten.
+What begins with a day: what ends on a day that was declared closed moves on, holds that
+nobody came for expire, copies that came free in other ways go to who waits, members are
+told of what is due soon and of what is overdue, and whose old loans were is forgotten.
 
 Branches begin their days at different hours, so relays look every quarter of an hour,
 one of them for each duty and quarter. What is due is told by the tables alone: a run
@@ -21,8 +21,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from library.catalog.models import Copy
-from library.lending import history, holds, overdue, turns
+from library.catalog.models import Branch, Copy
+from library.lending import closures, history, holds, overdue, reminders, turns
 from library.lending.models import DutyRun, Hold, Loan, Transit
 from library.refusals import Refusal
 
@@ -110,15 +110,30 @@ def _books_with_copies_to_hand_out(now: datetime) -> Iterable[UUID]:
     return list(books.distinct().order_by("book"))
 
 
+def _on_closed_days(now: datetime) -> Iterable[tuple[UUID, UUID]]:
+    return list(closures.affected(Branch.objects.order_by("id"), now))
+
+
+def _loans_due_soon(now: datetime) -> Iterable[UUID]:
+    soon = Loan.objects.open().filter(remind_at__lte=now, due_at__gte=now)
+    return list(soon.order_by("due_at", "id").values_list("id", flat=True))
+
+
 def _late_loans(now: datetime) -> Iterable[UUID]:
     late = Loan.objects.overdue(now).filter(overdue_at__isnull=True)
     return list(late.order_by("due_at", "id").values_list("id", flat=True))
 
 
-Find = Callable[[datetime], Iterable[UUID]]
-Act = Callable[[UUID, datetime], Any]
+Find = Callable[[datetime], Iterable[Any]]
+Act = Callable[[Any, datetime], Any]
 
 DUTIES: dict[str, tuple[Find, Act]] = {
+    "move_dates": (
+        _on_closed_days,
+        lambda entry, now: closures.move(
+            branch_id=entry[0], member_ids=[entry[1]], now=now
+        ),
+    ),
     "expire_holds": (
         _ended_holds,
         lambda hold_id, now: holds.expire_hold(hold_id=hold_id, now=now),
@@ -130,6 +145,10 @@ DUTIES: dict[str, tuple[Find, Act]] = {
     "hand_out_copies": (
         _books_with_copies_to_hand_out,
         lambda book_id, now: holds.hand_out(book_id=book_id, now=now),
+    ),
+    "remember_loans": (
+        _loans_due_soon,
+        lambda loan_id, now: reminders.remember(loan_id=loan_id, now=now),
     ),
     "mark_overdue": (
         _late_loans,

@@ -7,10 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 from library.catalog.events import CopyMarked
+from library.lending.date_events import (
+    CopyDueChanged,
+    CopyDueSoon,
+    CopyOverdue,
+    HoldExtended,
+)
 from library.lending.events import (
     CopyArrived,
     CopyBorrowed,
-    CopyOverdue,
     CopyRenewed,
     CopyReturned,
     CopySent,
@@ -45,6 +50,7 @@ def _(row: None, event: CopyBorrowed) -> Row:
         shortened=event.shortened,
         category=event.category,
         kind=event.kind,
+        remind_at=event.remind_at,
     )
 
 
@@ -55,13 +61,30 @@ def _(row: Row, event: CopyRenewed) -> Row:
         due_at=event.due_at,
         shortened=event.shortened,
         renewals=event.renewals,
+        remind_at=event.remind_at,
+        overdue_at=None,
+    )
+
+
+@loans.on(CopyDueSoon)
+def _(row: Row, event: CopyDueSoon) -> Row:
+    return replace(row, remind_at=None)
+
+
+@loans.on(CopyDueChanged)
+def _(row: Row, event: CopyDueChanged) -> Row:
+    return replace(
+        row,
+        due_at=event.due_at,
+        shortened=event.shortened,
+        remind_at=event.remind_at,
         overdue_at=None,
     )
 
 
 @loans.on(CopyOverdue)
 def _(row: Row, event: CopyOverdue) -> Row:
-    return replace(row, overdue_at=event.overdue_at)
+    return replace(row, remind_at=None, overdue_at=event.overdue_at)
 
 
 @loans.on(CopyReturned)
@@ -136,6 +159,11 @@ def _(row: Row, event: HoldMoved) -> Row:
     return replace(row, number=event.number)
 
 
+@holds.on(HoldExtended)
+def _(row: Row, event: HoldExtended) -> Row:
+    return replace(row, pickup_until=event.pickup_until)
+
+
 @holds.on(HoldCancelled)
 def _(row: Row, event: HoldCancelled) -> Row:
     return _closed(row, event.cancelled_at, "cancelled")
@@ -195,7 +223,14 @@ def _(row: Row, event: CopyBorrowed | CopyMarked, key: UUID) -> None:
 
 
 FEES = ("fee.charged", "fee.settled")
-LOANS = ("book.borrowed", "book.renewed", "book.overdue", "book.returned")
+LOANS = (
+    "book.borrowed",
+    "book.renewed",
+    "book.due_soon",
+    "book.due_changed",
+    "book.overdue",
+    "book.returned",
+)
 HOLDS = (
     "hold.suspended",
     "hold.resumed",
@@ -203,6 +238,7 @@ HOLDS = (
     "hold.placed",
     "hold.ready",
     "hold.requeued",
+    "hold.extended",
     "hold.cancelled",
     "hold.expired",
 )
@@ -231,5 +267,6 @@ past_loans.ignore("copy.marked", *TRANSITS, "policy.set", *FEES, *LOANS, *HOLDS)
 past_loans.ignore(*OTHERS)
 loans.ignore("copy.marked", "policy.set", *FEES, *HOLDS, *TRANSITS, *OTHERS)
 holds.ignore(*FEES, "book.overdue", "copy.marked", "copy.arrived")
+holds.ignore("book.due_soon", "book.due_changed")
 holds.ignore("policy.set", "loan.forgotten", "book.renewed", "book.returned", *OTHERS)
 transits.ignore(*FEES, *HOLDS, *LOANS[1:], "loan.forgotten", "policy.set", *OTHERS)

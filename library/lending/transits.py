@@ -13,10 +13,11 @@ from uuid import UUID
 from django.db import transaction
 
 from library.advance import advance
+from library.catalog.copies import held_with_book
 from library.catalog.models import Branch, Copy
 from library.lending import conditions, holds, queue, whereabouts
 from library.lending.events import CopyArrived
-from library.lending.held import held_with_book, place
+from library.lending.held import place
 from library.lending.models import Hold, Loan, Transit
 from library.lending.whereabouts import Whereabouts
 from outbox import gate

@@ -7,13 +7,14 @@ from uuid import UUID
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from library.lending import loans
+from library.lending import due_dates, loans
 from library.lending.models import Loan, LoanQuerySet
 from library.lending.refusals import AlreadyReturned, UnknownLoan
-from library.lending.shapes import LoanQuery, LoanShown, NewLoan
+from library.lending.shapes import LoanQuery, LoanShown, NewDueDate, NewLoan
 from outbox.api import given
 from outbox.api.given import Nothing
 from outbox.api.views import ApiView, ListView, user_id
@@ -92,6 +93,29 @@ class RenewLoan(ApiView):
         def act() -> Made:
             loans.renew_loan(loan_id=loan.id, now=timezone.now())
             return Made(loan.id)
+
+        return _response(write(request, act))
+
+
+class DueDate(ApiView):
+    """When a loan is due."""
+
+    permission_classes = [IsAdminUser]
+    records_events = True
+
+    @extend_schema(
+        operation_id="change_due_date",
+        request=NewDueDate,
+        responses=LoanShown,
+        tags=["loans"],
+    )
+    def post(self, request: Request, loan_id: UUID) -> Response:
+        """Let a loan be due at the end of a day, or of the next open one after it."""
+        said = given.body(request, NewDueDate)
+
+        def act() -> Made:
+            due_dates.change_due_date(loan_id=loan_id, now=timezone.now(), **said)
+            return Made(loan_id)
 
         return _response(write(request, act))
 

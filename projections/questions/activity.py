@@ -61,6 +61,7 @@ for each in (activity, titles_lent):
         "hold.cancelled",
         "hold.expired",
     )
+    each.ignore("book.due_soon", "book.due_changed", "hold.extended")
     each.ignore("fee.charged", "fee.settled")
     each.ignore("branch.described", "policy.set", "titles.announced")
     each.ignore("endpoint.failed", "endpoint.recovered", "endpoint.switched_off")

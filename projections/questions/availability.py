@@ -100,6 +100,8 @@ availability.ignore(
     "category.described",
 )
 availability.ignore("book.overdue", "loan.forgotten")
+availability.ignore("book.due_soon", "book.due_changed")
+availability.ignore("hold.extended")
 availability.ignore("user.registered", "user.updated")
 
 

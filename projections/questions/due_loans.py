@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from library.lending.date_events import CopyDueChanged
 from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from outbox.folds import Fold, Row
 from projections.models import DueLoan
@@ -23,7 +24,8 @@ def _(row: None, event: CopyBorrowed) -> Row:
 
 
 @due_loans.on(CopyRenewed)
-def _(row: Row, event: CopyRenewed) -> Row:
+@due_loans.on(CopyDueChanged)
+def _(row: Row, event: CopyRenewed | CopyDueChanged) -> Row:
     return replace(row, due_at=event.due_at)
 
 
@@ -40,7 +42,7 @@ due_loans.ignore(
     "user.extended",
     "category.described",
 )
-due_loans.ignore("book.overdue", "loan.forgotten")
+due_loans.ignore("book.overdue", "loan.forgotten", "book.due_soon", "hold.extended")
 due_loans.ignore("book.created", "book.updated", "book.deleted")
 due_loans.ignore("copy.moved", "copy.marked", "copy.sent", "copy.arrived")
 due_loans.ignore("copy.added", "copy.removed", "user.registered", "user.updated")

@@ -6,9 +6,9 @@ from dataclasses import replace
 from uuid import UUID
 
 from library.accounts.events import FeeCharged, FeeSettled
+from library.lending.date_events import CopyDueChanged, CopyOverdue
 from library.lending.events import (
     CopyBorrowed,
-    CopyOverdue,
     CopyRenewed,
     CopyReturned,
 )
@@ -54,7 +54,8 @@ def _(row: Row, event: CopyOverdue) -> Row:
 
 
 @profiles.on(CopyRenewed)
-def _(row: Row, event: CopyRenewed) -> Row:
+@profiles.on(CopyDueChanged)
+def _(row: Row, event: CopyRenewed | CopyDueChanged) -> Row:
     return replace(row, overdue=_without(row, event.loan_id))
 
 
@@ -91,6 +92,7 @@ def _without(row: Row, loan_id: UUID) -> list[UUID]:
 
 profiles.ignore("user.erased", "loan.forgotten", "hold.ready")
 profiles.ignore("hold.suspended", "hold.resumed", "hold.moved")
+profiles.ignore("book.due_soon", "hold.extended")
 profiles.ignore("book.created", "book.updated", "book.deleted")
 profiles.ignore("copy.sent", "copy.arrived", "hold.requeued")
 profiles.ignore("copy.added", "copy.moved", "copy.marked", "copy.removed")

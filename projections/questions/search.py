@@ -79,6 +79,7 @@ def _(row: Row | None, event: BookCreated | BookUpdated, key: str) -> Row:
 for fold in (search, vocabulary):
     fold.ignore("user.registered", "user.updated")
     fold.ignore("book.renewed", "book.overdue", "loan.forgotten", "hold.placed")
+    fold.ignore("book.due_soon", "book.due_changed", "hold.extended")
     fold.ignore("hold.suspended", "hold.resumed", "hold.moved")
     fold.ignore(
         "user.erased",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from library.lending.date_events import CopyDueChanged
 from library.lending.events import (
     CopyBorrowed,
     CopyRenewed,
@@ -29,7 +30,8 @@ def _(row: None, event: CopyBorrowed) -> Row:
 
 
 @shelves.on(CopyRenewed)
-def _(row: Row, event: CopyRenewed) -> Row:
+@shelves.on(CopyDueChanged)
+def _(row: Row, event: CopyRenewed | CopyDueChanged) -> Row:
     return replace(row, due_at=event.due_at)
 
 
@@ -51,7 +53,7 @@ shelves.ignore(
     "user.extended",
     "category.described",
 )
-shelves.ignore("book.overdue")
+shelves.ignore("book.overdue", "book.due_soon", "hold.extended")
 shelves.ignore("book.created", "book.updated", "book.deleted")
 shelves.ignore("copy.moved", "copy.marked", "copy.sent", "copy.arrived")
 shelves.ignore("copy.added", "copy.removed", "user.registered", "user.updated")

@@ -64,6 +64,7 @@ stock.ignore(
     "hold.resumed",
     "hold.moved",
 )
+stock.ignore("book.due_soon", "book.due_changed", "hold.extended")
 stock.ignore("fee.charged", "fee.settled")
 stock.ignore("user.registered", "user.updated", "user.erased", "category.described")
 stock.ignore("user.blocked", "user.unblocked", "user.extended")

@@ -44,6 +44,20 @@ def test_a_list_costs_the_same_however_long(
     assert answer.json()["count"] >= 3
 
 
+@pytest.mark.parametrize("things", [0, 3])
+def test_an_account_costs_the_same_whatever_is_in_it(
+    reader, a_loan, a_hold, django_assert_num_queries, things
+):
+    for _ in range(things):
+        a_loan(member_id=reader.member_id)
+        a_hold(a_loan().book_id, member_id=reader.member_id)
+
+    with django_assert_num_queries(9):
+        answer = reader.get("/api/v1/members/me/account/")
+
+    assert len(answer.json()["loans"]) == things
+
+
 def test_deliveries_cost_the_same_however_many(
     librarian, a_book, django_assert_num_queries
 ):

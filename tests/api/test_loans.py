@@ -209,3 +209,25 @@ def test_a_renewal_is_refused_with_its_reason(reader, a_loan):
         reader.post(path)
 
     problem(reader.post(path), 409, "renewals_used")
+
+
+def test_a_librarian_changes_a_due_date_and_a_reader_does_not(
+    reader, librarian, a_loan
+):
+    loan = a_loan(member_id=reader.member_id)
+    path = f"{LOANS}{loan.loan_id}/due-date/"
+    day = (datetime.now(UTC) + timedelta(days=30)).date()
+
+    problem(reader.post(path, {"due_on": day}), 403, "permission_denied")
+    answer = librarian.post(path, {"due_on": day})
+
+    assert answer.json()["due_at"][:10] == str(day)
+    assert Event.objects.get(id=answer["Consistency-Token"]).type == "book.due_changed"
+    problem(librarian.post(path, {"due_on": day}), 409, "due_then_already")
+    told = problem(
+        librarian.post(path, {"due_on": "1999-01-01"}), 400, "invalid_due_date"
+    )
+    assert told["errors"][0]["field"] == "due_on"
+    problem(librarian.post(path, {"due_on": "soon"}), 400, "validation_error")
+    unknown = f"{LOANS}{uuid4()}/due-date/"
+    problem(librarian.post(unknown, {"due_on": day}), 404, "unknown_loan")

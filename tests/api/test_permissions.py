@@ -42,6 +42,8 @@ LIBRARIANS_ONLY = [
     ("POST", "/api/v1/policies/"),
     ("POST", "/api/v1/holds/{id}/move/"),
     ("POST", "/api/v1/fees/{id}/settle/"),
+    ("POST", "/api/v1/loans/{id}/due-date/"),
+    ("POST", "/api/v1/scans/"),
     ("POST", "/api/v1/copies/"),
     ("DELETE", "/api/v1/copies/{id}/"),
     ("GET", "/api/v1/members/"),

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from library.lending import baskets, holds, loans, renewals
-from library.lending.basket_refusals import BasketRefused
+from library.lending.desk_refusals import BasketRefused
 from library.lending.models import Hold, Loan
 from library.members.refusals import UnknownMember
 from library.policies import policies

@@ -228,11 +228,16 @@ def test_a_ready_copy_leaves_only_with_its_member(db, lent, a_hold, a_loan, now)
 
 
 def test_who_borrows_another_copy_leaves_the_one_set_aside_to_the_next(
-    db, lent, a_copy, a_hold, a_loan, now
+    db, lent, a_copy, a_hold, a_loan, a_member, now
 ):
-    hold, following = a_hold(lent.book_id), a_hold(lent.book_id)
+    policies.set_policy(name="no", kind="rare", loan_days=0, now=now)
+    policies.set_policy(
+        name="yes", category="student", kind="rare", loan_days=1, now=now
+    )
+    hold = a_hold(lent.book_id, member_id=a_member(category="student"))
+    following = a_hold(lent.book_id)
     loans.return_copy(copy_id=lent.copy_id, now=now)
-    other = a_copy(book_id=lent.book_id)
+    other = a_copy(book_id=lent.book_id, kind="rare")
 
     a_loan(copy_id=other, member_id=hold.member_id)
 
@@ -240,10 +245,13 @@ def test_who_borrows_another_copy_leaves_the_one_set_aside_to_the_next(
     assert Hold.objects.get(id=following.hold_id).copy_id == lent.copy_id
 
 
-def test_who_waits_and_borrows_waits_no_longer(db, lent, a_copy, a_hold, a_loan):
+def test_who_waits_and_borrows_waits_no_longer(db, lent, a_copy, a_hold, a_loan, now):
     hold = a_hold(lent.book_id)
+    policies.set_policy(name="no", kind="rare", loan_days=0, now=now)
+    other = a_copy(book_id=lent.book_id, kind="rare")
+    policies.set_policy(name="yes", kind="rare", loan_days=1, now=now)
 
-    borrowed = a_loan(copy_id=a_copy(book_id=lent.book_id), member_id=hold.member_id)
+    borrowed = a_loan(copy_id=other, member_id=hold.member_id)
 
     assert status(hold) == "fulfilled"
     assert borrowed.hold_copy_id is None

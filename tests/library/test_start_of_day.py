@@ -99,9 +99,13 @@ def test_only_holds_that_ended_expire_and_once(db, a_book, a_copy, a_hold):
     }
 
 
-def test_a_new_copy_goes_to_who_waits(db, a_loan, a_copy, a_hold, now):
+def test_a_copy_that_may_be_lent_from_now_on_goes_to_who_waits(
+    db, a_loan, a_copy, a_hold, now
+):
+    policies.set_policy(name="here", kind="here", loan_days=0, now=now)
     hold = a_hold(a_loan().book_id)
-    copy_id = a_copy(book_id=hold.book_id)
+    copy_id = a_copy(book_id=hold.book_id, kind="here")
+    policies.set_policy(name="here", kind="here", loan_days=1, now=now)
 
     assert done(now)["hand_out_copies"] == (1, 0)
     assert done(now)["hand_out_copies"] == (0, 0)

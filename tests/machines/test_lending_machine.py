@@ -394,14 +394,21 @@ class LendingMachine(RuleBasedStateMachine):
         against = ["unknown_book"]
         if self.model.has_book(book_id):
             against = self.model.against_barcode(barcode)
+        copy, facts, hold = Copy(book_id, barcode.strip().upper()), ["copy.added"], None
+        if not against:
+            self.model.copies[NOBODY] = copy  # its id is not known yet
+            facts += self.model.hand_on(NOBODY, self.now + HOUR)
+            hold = self.model.kept(NOBODY)
+            del self.model.copies[NOBODY]
 
         added = self.step(
-            against, ["copy.added"], copies.add_copy, book_id=book_id, barcode=barcode
+            against, facts, copies.add_copy, book_id=book_id, barcode=barcode
         )
 
         if added:
-            copy = Copy(book_id, barcode.strip().upper())
             self.model.copies[added.copy_id] = copy
+        if hold:
+            hold.copy = added.copy_id
 
     @precondition(lambda self: self.model.live_copies() > 2)
     @rule(copy=picks)

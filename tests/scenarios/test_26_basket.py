@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from library.lending import baskets
-from library.lending.basket_refusals import BasketRefused
+from library.lending.desk_refusals import BasketRefused
 from library.lending.models import Loan
 
 

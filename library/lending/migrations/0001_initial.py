@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
                 ('borrowed_at', models.DateTimeField()),
                 ('due_at', models.DateTimeField()),
+                ('remind_at', models.DateTimeField(null=True)),
                 ('renewals', models.PositiveIntegerField(default=0)),
                 ('shortened', models.BooleanField(default=False)),
                 ('overdue_at', models.DateTimeField(null=True)),
@@ -69,7 +70,7 @@ class Migration(migrations.Migration):
                 ('member', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='loans', to='members.member')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('returned_at__isnull', True)), fields=['due_at'], name='lending_loan_due'), models.Index(condition=models.Q(('returned_at__isnull', False)), fields=['returned_at'], name='lending_loan_over')],
+                'indexes': [models.Index(condition=models.Q(('returned_at__isnull', True)), fields=['due_at', 'branch'], name='lending_loan_due'), models.Index(condition=models.Q(('remind_at__isnull', False), ('returned_at__isnull', True)), fields=['remind_at'], name='lending_loan_remind'), models.Index(condition=models.Q(('returned_at__isnull', False)), fields=['returned_at'], name='lending_loan_over')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('returned_at__isnull', True)), fields=('copy',), name='lending_loan_one_open_per_copy')],
             },
         ),

@@ -19,9 +19,7 @@ from library.lending import start_of_day
 class Command(BaseCommand):
     """Do the duties of the day, and say how many entries each had."""
 
-    help = (
-        "Expire holds, hand out free copies, mark what is overdue, forget what is past."
-    )
+    help = "Move dates, expire holds, hand copies out, say what is due, forget the old."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the option."""

@@ -1,4 +1,4 @@
-"""How a basket is refused, or a thing in it."""
+"""How the desk says that it does not know a code, or lends no basket."""
 
 from __future__ import annotations
 
@@ -35,3 +35,18 @@ class BasketRefused(Refusal):
             ],
         )
         self.also = tuple(each for why in refused.values() for each in why.reasons)
+
+
+class UnknownCode(NotFound):
+    """
+    What was scanned is neither a copy in stock nor a member's card.
+
+    It is not repeated: it may be the card of somebody who was erased.
+    """
+
+    code = "unknown_code"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is neither a copy in stock nor the card of a member. Scan it again."
+        )
