@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connection
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.utils.module_loading import import_string
@@ -16,6 +17,7 @@ from django.utils.module_loading import import_string
 from outbox import codec, inbound, inbox
 from outbox.channels import letters, signals
 from outbox.folds import Fold, domain_folds
+from outbox.models import Event
 from outbox.signatures import SCHEMES
 
 
@@ -31,6 +33,34 @@ def check_wiring(**kwargs: Any) -> list[CheckMessage]:
         *_dotted_paths(),
         *_sources(),
     ]
+
+
+@register(Tags.database)
+def check_stored_shapes(
+    databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """
+    Return an error for each shape in the log that cannot be read any more.
+
+    Asked whenever the database is migrated, as before each start of a new version.
+    """
+    if not databases or Event._meta.db_table not in _tables():
+        return []
+    stored = Event.objects.order_by().values_list("type", "schema_version").distinct()
+    return [
+        Error(
+            f"Nobody can read what is stored as version {version} of {event_type!r}.",
+            hint="Name its class in OUTBOX['EVENTS'], the steps to today's version in "
+            "UPCASTS, or what it is called today in RENAMED, beside the class.",
+            id="outbox.E008",
+        )
+        for event_type, version in stored
+        if not codec.is_readable(event_type, version)
+    ]
+
+
+def _tables() -> list[str]:
+    return connection.introspection.table_names()
 
 
 def unhandled(fold: Fold) -> Iterator[CheckMessage]:

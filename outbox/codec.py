@@ -60,10 +60,24 @@ def upcasts() -> Mapping[tuple[str, int], Upcast]:
     return steps
 
 
+@cache
+def renamed() -> Mapping[str, str]:
+    """Return what types that were renamed are called today."""
+    names: dict[str, str] = {}
+    for path in settings.OUTBOX["EVENTS"]:
+        names |= getattr(import_module(path), "RENAMED", {})
+    return names
+
+
+def stored_as(event_type: str) -> list[str]:
+    """Return the names under which events of a type are stored, today's first."""
+    return [event_type, *(old for old, new in renamed().items() if new == event_type)]
+
+
 def class_of(event_type: str) -> type[DomainEvent]:
     """Return the class of a type; raise UnknownEventType where there is none."""
     try:
-        return event_types()[event_type]
+        return event_types()[renamed().get(event_type, event_type)]
     except KeyError:
         raise UnknownEventType(event_type) from None
 
@@ -107,7 +121,7 @@ def decode(event_type: str, version: int, data: dict[str, Any]) -> DomainEvent:
     """Return the event a stored row stands for, brought to today's shape."""
     event_class = class_of(event_type)
     while version < event_class.schema_version:
-        data = upcasts()[event_type, version](data)
+        data = upcasts()[event_class.type, version](data)
         version += 1
     if version > event_class.schema_version:
         raise UnknownEventType(f"{event_type} version {version}")
@@ -116,6 +130,18 @@ def decode(event_type: str, version: int, data: dict[str, Any]) -> DomainEvent:
         if name in values:
             values[name] = read(values[name])
     return event_class(**values)
+
+
+def is_readable(event_type: str, version: int) -> bool:
+    """Tell whether there is a way from a stored shape to today's class."""
+    try:
+        event_class = class_of(event_type)
+    except UnknownEventType:
+        return False
+    steps = range(version, event_class.schema_version)
+    return version <= event_class.schema_version and all(
+        (event_class.type, step) in upcasts() for step in steps
+    )
 
 
 @cache

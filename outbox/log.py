@@ -99,9 +99,10 @@ def concerning(
     With `upto`, those with a position up to it; without, also those, last, that wait
     for a position.
     """
+    names = [name for each in types for name in codec.stored_as(each)]
     position = Position.objects.filter(seq=OuterRef("seq")).values("position")
     rows = (
-        Event.objects.filter(about__overlap=list(ids), type__in=types)
+        Event.objects.filter(about__overlap=list(ids), type__in=names)
         .annotate(position=Subquery(position))
         .order_by(F("position").asc(nulls_last=True), "seq")
     )

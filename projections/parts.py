@@ -19,6 +19,8 @@ from django.db.models.functions import Cast, Mod, Ord, Right
 from django.db.models.lookups import Exact
 from psycopg import sql
 
+from outbox import codec
+
 if TYPE_CHECKING:
     from outbox.codec import DomainEvent
     from outbox.folds import Fold, Key
@@ -60,7 +62,7 @@ class Part:
     def _concerns(
         self, event_class: type[DomainEvent], fields: list[str | None]
     ) -> sql.Composable:
-        is_one = sql.SQL("e.type = {}").format(sql.Literal(event_class.type))
+        is_one = sql.SQL("e.type IN ({})").format(stored_types(event_class))
         hints = typing.get_type_hints(event_class)
         # A key that is worked out, or has another text in JSON, only Python can tell.
         if any(field is None or hints[field] is not UUID for field in fields):
@@ -75,6 +77,12 @@ class Part:
         return sql.SQL("({} AND (e.schema_version <> {} OR {}))").format(
             is_one, sql.Literal(event_class.schema_version), mine
         )
+
+
+def stored_types(*event_classes: type[DomainEvent]) -> sql.Composable:
+    """Return the names under which events of these classes are stored, as SQL."""
+    names = (name for each in event_classes for name in codec.stored_as(each.type))
+    return sql.SQL(", ").join(map(sql.Literal, names))
 
 
 WHOLE = Part()

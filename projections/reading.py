@@ -18,7 +18,7 @@ from outbox import codec
 from outbox.codec import DomainEvent
 from outbox.folds import Fold
 from outbox.models import Position
-from projections.parts import Part
+from projections.parts import Part, stored_types
 
 
 class Fact(NamedTuple):
@@ -54,7 +54,7 @@ def _read(statement: str, fold: Fold, part: Part, **bounds: int) -> list[Fact]:
     if not fold.steps:
         return []
     query = sql.SQL(statement).format(
-        types=sql.SQL(", ").join(sql.Literal(each.type) for each in fold.steps),
+        types=stored_types(*fold.steps),
         concerns=part.concerns(fold),
         **{name: sql.Literal(bound) for name, bound in bounds.items()},
     )

@@ -19,7 +19,7 @@ from library.catalog.events import BookCreated
 from library.catalog.models import Book
 from library.news.events import TitlesAnnounced
 from library.news.models import Announcement
-from outbox import gate
+from outbox import codec, gate
 from outbox.models import Event, Position
 
 ANNOUNCER = 0x6E657773  # "news": one at a time in a database
@@ -74,7 +74,7 @@ def _came_in(*, before: datetime) -> tuple[int, list[UUID]]:
     if ends["last"] is None:
         return last, []
     created = Event.objects.filter(
-        type=BookCreated.type,
+        type__in=codec.stored_as(BookCreated.type),
         data__source_key=None,
         seq__in=placed.values("seq"),
     )

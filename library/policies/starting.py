@@ -17,6 +17,7 @@ from django.db import transaction
 from library.locks import lock_value
 from library.policies.events import PolicySet
 from library.policies.policies import set_policy
+from outbox import codec
 from outbox.models import Event
 
 STAFF: dict[str, Any] = {"loan_days": 84}
@@ -38,7 +39,7 @@ def set_starting_policies(*, now: datetime) -> list[PolicySet]:
     """Set them in a library that has never had a policy; return what was set."""
     lock_value("policies", "starting")
     # Not "no policies": a restored log whose tables wait to be rebuilt has some.
-    if Event.objects.filter(type=PolicySet.type).exists():
+    if Event.objects.filter(type__in=codec.stored_as(PolicySet.type)).exists():
         return []
     return [
         set_policy(

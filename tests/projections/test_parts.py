@@ -4,12 +4,15 @@ from collections import Counter
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
-from outbox import sequencer
-from projections import reading
+from library.lending.state import loans
+from outbox import codec, sequencer
+from projections import as_of, reading
 from projections.parts import Part
 from projections.questions.availability import availability
 from projections.questions.due_loans import due_loans
+from projections.verify import differences
 
 
 @pytest.mark.parametrize("of", [1, 2, 3, 4])
@@ -51,3 +54,30 @@ def test_events_without_a_position_are_read_apart(db, a_loan):
     facts = reading.unplaced(due_loans, Part())
 
     assert [fact.event() for fact in facts] == [late]
+
+
+@pytest.fixture
+def a_loan_of_old(db, a_loan, monkeypatch):
+    """Lend a copy when that still had another name."""
+    loan = a_loan()
+    sequencer.sequence_all()
+    monkeypatch.setattr(codec, "renamed", lambda: {"book.lent": "book.borrowed"})
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(
+            "UPDATE outbox_event SET type = 'book.lent' WHERE type = 'book.borrowed'"
+        )
+    return loan
+
+
+def test_what_reads_a_renamed_type_finds_what_is_stored_under_its_old_name(
+    a_loan_of_old,
+):
+    end, key = reading.last_position(), a_loan_of_old.loan_id
+
+    for part in (Part(), Part(0, 2), Part(1, 2)):
+        facts = reading.placed(due_loans, part, after=0, upto=end)
+        found = [fact.event() for fact in facts]
+        assert found == ([a_loan_of_old] if part.holds(key) else [])
+    assert as_of.row(due_loans, key, upto=end)
+    assert not differences(loans)
