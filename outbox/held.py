@@ -25,9 +25,9 @@ from outbox.points import point
 
 logger = logging.getLogger(__name__)
 
-QUICK = 0.05
+QUICK = 0.1
 """Seconds of an attempt that is not quick; after one nothing is held back."""
-LONGEST = 0.2
+LONGEST = 0.3
 """Seconds for which anything is."""
 
 _KEEPER = alarms.Alarms("keeper", again_after=1.0)

@@ -8,7 +8,6 @@ attempt holds an address or a name, not even where the server's answer does.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -52,13 +51,30 @@ def routes() -> tuple[RouteTo, ...]:
     return ()
 
 
+class Addresses:
+    """Where the letters of a batch go; asked again once that is not fresh."""
+
+    def __init__(self, batch: Sequence[Delivery]) -> None:
+        self._recipients = [each.recipient for each in batch]
+        self._read()
+
+    def of(self, delivery: Delivery) -> Address | None:
+        """Return where a letter goes; None: to somebody who was erased."""
+        if time.monotonic() - self._read_at >= FRESH:
+            self._read()
+        return self._found.get(delivery.recipient)
+
+    def _read(self) -> None:
+        self._read_at = time.monotonic()
+        self._found = addresses_of(self._recipients)
+
+
 def look_ahead(batch: Sequence[Delivery]) -> None:
     """Read the events of a batch, and where its letters go."""
     log.look_ahead(batch)
-    addresses = addresses_of([each.recipient for each in batch])
-    now = time.monotonic()
+    addresses = Addresses(batch)
     for each in batch:
-        each.address = now, addresses.get(each.recipient)  # type: ignore[attr-defined]
+        each.addresses = addresses  # type: ignore[attr-defined]
 
 
 def addresses_of(recipients: Sequence[str]) -> Mapping[str, Address]:
@@ -68,19 +84,13 @@ def addresses_of(recipients: Sequence[str]) -> Mapping[str, Address]:
     return found
 
 
-def _address(delivery: Delivery) -> Address | None:
-    read_at, address = getattr(delivery, "address", (-math.inf, None))
-    if time.monotonic() - read_at < FRESH:
-        return address
-    return addresses_of([delivery.recipient]).get(delivery.recipient)
-
-
 def deliver(delivery: Delivery, ends: float) -> Outcome:
     """Write and send one letter, if there still is somebody who wants it."""
     letter = letters.named(delivery.destination)
     if letter is None:
         return letters.unknown(delivery)
-    address = _address(delivery)
+    ahead: Addresses | None = getattr(delivery, "addresses", None)
+    address = (ahead or Addresses([delivery])).of(delivery)
     if address is None or not address.email:
         return NO_ADDRESS
     if address.bounced:

@@ -17,13 +17,12 @@ from outbox.channels.webhooks import (
     endpoints,
     envelope,
     incidents,
-    ready,
     rotation,
     signing,
     transport,
 )
 from outbox.channels.webhooks.addresses import ANYWHERE, PUBLIC, AddressPolicy
-from outbox.channels.webhooks.ready import Ready
+from outbox.channels.webhooks.ready import Batch, Ready
 from outbox.errors import CannotUnseal
 from outbox.models import Delivery, WebhookEndpoint
 
@@ -48,25 +47,18 @@ def routes() -> Iterable[RouteTo]:
 
 def look_ahead(batch: Sequence[Delivery]) -> None:
     """Read the endpoint of a batch, and all its messages."""
-    found = ready.of(batch[0].destination, [each.event_id for each in batch])
+    ahead = Batch(batch)
     for each in batch:
-        each.ready = found  # type: ignore[attr-defined]
+        each.ahead = ahead  # type: ignore[attr-defined]
 
 
 def deliver(delivery: Delivery, ends: float) -> Outcome:
     """POST the message once, signed."""
-    endpoint = _ready_for(delivery)
-    outcome = _deliver(endpoint, delivery, ends)
-    if endpoint and not outcome.delivered:
-        endpoint.doubt()
+    ahead: Batch = getattr(delivery, "ahead", None) or Batch([delivery])
+    outcome = _deliver(ahead.ready(), delivery, ends)
+    if not outcome.delivered:
+        ahead.doubt()
     return outcome
-
-
-def _ready_for(delivery: Delivery) -> Ready | None:
-    ahead: Ready | None = getattr(delivery, "ready", None)
-    if ahead and ahead.is_fresh():
-        return ahead
-    return ready.of(delivery.destination, [delivery.event_id])
 
 
 def _deliver(endpoint: Ready | None, delivery: Delivery, ends: float) -> Outcome:

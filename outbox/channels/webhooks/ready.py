@@ -8,15 +8,17 @@ longer than the endpoint takes what it is sent.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import connection
 
 from outbox.channels.contract import FRESH
+from outbox.models import Delivery
 
 
 @dataclass(slots=True)
@@ -35,15 +37,29 @@ class Ready:
     owner_allowed: bool
     sealed: list[bytes]
     messages: Mapping[UUID, tuple[str, str]]
-    read_at: float = field(default_factory=time.monotonic)
 
-    def is_fresh(self) -> bool:
-        """Tell whether it may still be believed."""
-        return time.monotonic() - self.read_at < FRESH
+
+class Batch:
+    """An endpoint with the messages of a batch; read again once that is not fresh."""
+
+    def __init__(self, batch: Sequence[Delivery]) -> None:
+        self._endpoint_id = batch[0].destination
+        self._events = [each.event_id for each in batch]
+        self._read()
+
+    def ready(self) -> Ready | None:
+        """Return them as they may be believed to be now."""
+        if time.monotonic() - self._read_at >= FRESH:
+            self._read()
+        return self._found
 
     def doubt(self) -> None:
         """Believe it no more: the endpoint has not taken a message."""
-        self.read_at = float("-inf")
+        self._read_at = -math.inf
+
+    def _read(self) -> None:
+        self._read_at = time.monotonic()
+        self._found = of(self._endpoint_id, self._events)
 
 
 def of(endpoint_id: str, events: Iterable[UUID]) -> Ready | None:

@@ -131,7 +131,7 @@ def test_after_a_failure_it_is_asked_again_who_signs(
 
     relay.deliver_batch(channel)
 
-    assert looks == [3, 1, 1]
+    assert looks == [3, 3]
     signatures = [
         len(request.headers["webhook-signature"].split())
         for request, _ in httpserver.log
