@@ -11,6 +11,7 @@ import pytest
 from library.lending import loans
 from library.lending.models import Hold
 from library.lending.refusals import OnHoldForOther
+from library.policies import policies
 
 
 def renew(loan, now):
@@ -42,7 +43,10 @@ def test_with_one_hold_of_the_book_and_a_free_second_copy_a_loan_is_renewed(
     with pytest.raises(OnHoldForOther):
         renew(lent[0], now)
 
-    a_copy(lent[0].book_id)  # not set aside before the start of the day
+    # A copy that may be lent from now on is not set aside before the start of the day.
+    policies.set_policy(name="rare", kind="rare", loan_days=0, now=now)
+    a_copy(lent[0].book_id, kind="rare")
+    policies.set_policy(name="rare", kind="rare", loan_days=1, now=now)
 
     assert Hold.objects.get().status == "waiting"
     assert renew(lent[0], now)
