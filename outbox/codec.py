@@ -84,8 +84,14 @@ def class_of(event_type: str) -> type[DomainEvent]:
 
 def stream_of(event: DomainEvent) -> str:
     """Return the stream an event belongs to, such as "copy:0190…"."""
-    kind, _, field = event.stream.partition(":")
-    return f"{kind}:{getattr(event, field.strip('{}'))}"
+    kind, field = _stream(event.stream)
+    return f"{kind}:{getattr(event, field)}"
+
+
+@cache
+def _stream(form: str) -> tuple[str, str]:
+    kind, _, field = form.partition(":")
+    return kind, field.strip("{}")
 
 
 def about(event: DomainEvent) -> list[UUID]:
@@ -109,7 +115,7 @@ def encode(event: DomainEvent) -> dict[str, Any]:
     """
     try:
         data = {
-            name: _plain(getattr(event, name)) for name in _field_names(type(event))
+            name: _as_plain(getattr(event, name)) for name in _field_names(type(event))
         }
         orjson.dumps(data)
     except (TypeError, ValueError) as error:
@@ -147,6 +153,15 @@ def is_readable(event_type: str, version: int) -> bool:
 @cache
 def _field_names(event_class: type[DomainEvent]) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(event_class))
+
+
+def _as_plain(value: Any) -> Any:
+    return _writer(type(value))(value)  # type: ignore[arg-type] # types are hashable
+
+
+@cache
+def _writer(kind: type) -> Callable[[Any], Any]:
+    return _plain.dispatch(kind)
 
 
 @singledispatch
@@ -188,7 +203,7 @@ def _(value: datetime) -> str:
 @_plain.register(tuple)
 @_plain.register(list)
 def _(value: Sequence[Any]) -> list[Any]:
-    return [_plain(each) for each in value]
+    return [_as_plain(each) for each in value]
 
 
 @cache
