@@ -10,15 +10,15 @@ event makes is not looked for: were it there, inserting it would be refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Any
 
 from django.db import models
 
 from outbox.codec import DomainEvent
-from outbox.copying import MANY, copy_in
 from outbox.folds import Fold, Key, Row, Step
+from outbox.statements import Statements
 
 Rows = dict[Key, Row | None]
 Change = tuple[Key, Step, DomainEvent]
@@ -64,14 +64,7 @@ def fold_all(
 
 def insert(fold: Fold, rows: Iterable[Row]) -> None:
     """Insert folded rows as they are."""
-    columns = fold.columns
-    rows = list(rows)
-    if len(rows) >= MANY:
-        copy_in(fold.model, fold.table_columns, map(fold.values_of, rows))
-        return
-    written(fold).bulk_create(
-        [fold.model(**{name: getattr(row, name) for name in columns}) for row in rows]
-    )
+    _statements(fold).insert(list(rows))
 
 
 def delete(rows: models.QuerySet[Any]) -> None:
@@ -115,11 +108,16 @@ def _apply(fold: Fold, changes: Sequence[Change]) -> None:
     # loan per copy) is checked at once and must see the old row gone first.
     gone = [key for key, row in rows.items() if row is None and key in before]
     if gone:
-        delete(with_keys(fold, gone))
+        _statements(fold).delete(gone)
     for key, row in rows.items():
         if row is not None and key in before:
             _update(fold, key, before[key], row)
     insert(fold, [r for k, r in rows.items() if r is not None and k not in before])
+
+
+@cache
+def _statements(fold: Fold) -> Statements:
+    return Statements(fold)
 
 
 def _may_be_there(changes: Sequence[Change]) -> set[Key]:
@@ -130,10 +128,7 @@ def _may_be_there(changes: Sequence[Change]) -> set[Key]:
 def _locked(fold: Fold, keys: set[Key]) -> dict[Key, dict[str, Any]]:
     if not keys:
         return {}
-    # NO KEY: a foreign key's check, at another's commit, need not wait for us.
-    ordered = with_keys(fold, keys).order_by(*fold.key_columns)
-    found = ordered.select_for_update(no_key=True)
-    return {_key(fold, stored): stored for stored in found.values(*fold.columns)}
+    return {_key(fold, stored): stored for stored in _statements(fold).locked(keys)}
 
 
 def _update(fold: Fold, key: Key, before: Mapping[str, Any], row: Row) -> None:
@@ -143,7 +138,7 @@ def _update(fold: Fold, key: Key, before: Mapping[str, Any], row: Row) -> None:
         if getattr(row, name) != before[name]
     }
     if changed:
-        with_keys(fold, [key]).update(**changed)
+        _statements(fold).update(key, changed)
 
 
 def _key(fold: Fold, stored: Mapping[str, Any]) -> Key:

@@ -5,6 +5,7 @@ import pytest
 from library.catalog import books, copies
 from library.lending import conditions, holds, loans
 from outbox import sequencer
+from outbox.copying import MANY
 from projections import feed, finding
 from projections.models import Searchable, Stock, Word
 from projections.questions.words import words
@@ -251,3 +252,13 @@ def test_words_are_the_same_however_they_are_typed():
     assert words("Café, café!  NAÏVE") == ["cafe", "naive"]
     assert words("a_b 1984") == ["a", "b", "1984"]
     assert words(" ") == []
+
+
+@pytest.mark.parametrize("count", [1, MANY - 1, MANY, 3 * MANY])
+def test_few_new_words_and_many_are_known_from_then_on(db, a_book, count):
+    title = " ".join(f"word{number}" for number in range(count))
+    a_book(title=title, authors=["word0"])
+
+    read_on()
+
+    assert Word.objects.count() == count
