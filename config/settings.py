@@ -102,6 +102,7 @@ OUTBOX: dict[str, Any] = {
         *(f"{each}.events" for each in (*PARTS, "outbox.channels.webhooks")),
         "library.lending.hold_events",
         "library.lending.date_events",
+        "library.lending.copy_events",
     ],
     "FOLDS": [f"{each}.state" for each in PARTS],
     "LETTERS": [

@@ -14,6 +14,7 @@ from library.accounts import views as fees
 from library.catalog import branch_views as branches
 from library.catalog import views as catalog
 from library.lending import basket_views as baskets
+from library.lending import copy_views as in_hand
 from library.lending import desk_views as desk
 from library.lending import hold_views as holds
 from library.lending import turn_views as turns
@@ -50,7 +51,13 @@ api = [
     path("policies/", policies.Policies.as_view()),
     path("policies/explain/", policies.Explain.as_view()),
     path("copies/", catalog.Copies.as_view()),
+    path("copies/sought/", in_hand.Sought.as_view()),
     path("copies/<uuid:copy_id>/", catalog.OneCopy.as_view()),
+    path("copies/<uuid:copy_id>/move/", in_hand.MoveCopy.as_view()),
+    path("copies/<uuid:copy_id>/mark/", in_hand.MarkCopy.as_view()),
+    path("copies/<uuid:copy_id>/scan/", in_hand.ScanCopy.as_view()),
+    path("returns/", in_hand.Returns.as_view()),
+    path("transits/", in_hand.Transits.as_view()),
     path("members/", members.Members.as_view()),
     path("members/me/", members.Me.as_view()),
     path("members/letter-kinds/", members.LetterKinds.as_view()),
@@ -75,6 +82,8 @@ api = [
     path("loans/<uuid:loan_id>/due-date/", lending.DueDate.as_view()),
     path("loans/<uuid:loan_id>/return/", lending.ReturnLoan.as_view()),
     path("scans/", desk.Scans.as_view()),
+    path("loans/<uuid:loan_id>/lost/", lending.LoseLoan.as_view()),
+    path("loans/<uuid:loan_id>/claim-returned/", lending.ClaimReturned.as_view()),
     path("fees/", fees.Fees.as_view()),
     path("fees/<uuid:fee_id>/settle/", fees.SettleFee.as_view()),
     path("holds/", Holds.as_view()),

@@ -11,7 +11,7 @@ class Wanted(serializers.Serializer[object]):
     """
     A book that is waited for: its queue's `position`, or the copy that is set aside.
 
-    `status` is waiting or ready.
+    `status` is waiting, in_transit or ready.
     """
 
     hold_id = serializers.UUIDField(source="id")
@@ -25,11 +25,13 @@ class Wanted(serializers.Serializer[object]):
 
 
 class Owed(serializers.Serializer[object]):
-    """A fee that is owed."""
+    """A fee that is owed: `owed` of the amount is left, below zero a credit."""
 
     fee_id = serializers.UUIDField(source="id")
     loan_id = serializers.UUIDField()
+    kind = serializers.CharField()
     amount = serializers.IntegerField()
+    owed = serializers.IntegerField()
     charged_at = serializers.DateTimeField()
 
 

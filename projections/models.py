@@ -219,7 +219,7 @@ class ShelfQuerySet(FoldedQuerySet["Shelf"]):
 
 
 class Shelf(FoldedModel):
-    """A loan as its member sees it: at home, or brought back."""
+    """A loan as its member sees it: at home, or brought back, or (over too) lost."""
 
     loan_id = models.UUIDField(primary_key=True)
     member_id = models.UUIDField()
@@ -228,6 +228,7 @@ class Shelf(FoldedModel):
     borrowed_at = models.DateTimeField()
     due_at = models.DateTimeField()
     returned_at = models.DateTimeField(null=True)
+    lost = models.BooleanField(default=False)
 
     objects: ClassVar[ShelfQuerySet] = ShelfQuerySet.as_manager()  # type: ignore[assignment]
 

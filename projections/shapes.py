@@ -47,7 +47,7 @@ class ShelfQuery(AsOf):
 
 
 class OnShelf(serializers.Serializer[object]):
-    """A loan as its member sees it."""
+    """A loan as its member sees it; `returned_at` a lost one was declared lost."""
 
     loan_id = serializers.UUIDField()
     copy_id = serializers.UUIDField()
@@ -56,6 +56,7 @@ class OnShelf(serializers.Serializer[object]):
     borrowed_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField()
     returned_at = serializers.DateTimeField(allow_null=True)
+    lost = serializers.BooleanField()
 
 
 class Overdue(serializers.Serializer[object]):

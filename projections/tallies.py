@@ -17,7 +17,8 @@ class Profile(FoldedModel):
     A member in numbers. The name stands with the user, and is joined when asked for.
 
     `overdue` are the loans that are late, by their ids: a renewal does not say whether
-    it was one of them. `balance` is owed, in the smallest unit of money there is.
+    it was one of them. `balance` is owed, in the smallest unit of money there is; below
+    zero it is a credit.
     """
 
     member_id = models.UUIDField(primary_key=True)
@@ -31,12 +32,6 @@ class Profile(FoldedModel):
 
     class Meta:
         db_table = "profiles"
-        constraints = [
-            # Money that nobody owed was paid: an event was missed or came twice.
-            models.CheckConstraint(
-                condition=models.Q(balance__gte=0), name="profiles_balance"
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"{self.member_id}: {self.books_borrowed}"

@@ -10,5 +10,13 @@ from outbox.windows import Window
 
 @admin.register(Fee)
 class FeeWindow(Window):
-    list_display = ["id", "member_id", "amount", "charged_at", "settled_how"]
+    list_display = [
+        "id",
+        "member_id",
+        "kind",
+        "amount",
+        "owed",
+        "charged_at",
+        "settled_how",
+    ]
     ordering = ["-charged_at", "id"]

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from library.accounts import rules
-from library.accounts.events import FeeCharged, FeeSettled
+from library.accounts.events import FeeCharged, FeeReversed, FeeSettled
 from library.accounts.models import Fee
 from library.accounts.refusals import FeeClosed, UnknownFee
 from library.advance import advance
@@ -16,6 +16,8 @@ from library.catalog.calendars import Calendar
 from library.policies.rules import Policy
 from outbox import gate
 from outbox.ids import new_id
+
+LOST = "lost"  # the kind of a fee; one for lateness is `overdue`
 
 
 def for_lateness(
@@ -47,25 +49,77 @@ def for_lateness(
     )
 
 
+def for_loss(
+    *,
+    loan_id: UUID,
+    member_id: UUID,
+    due_at: datetime,
+    price: int | None,
+    policy: Policy,
+    now: datetime,
+) -> FeeCharged | None:
+    """Return what a lost copy costs: its price and the work; None where nothing."""
+    item_price = policy.lost_price if price is None else price
+    if not item_price + policy.lost_fee:
+        return None
+    return FeeCharged(
+        fee_id=new_id(),
+        member_id=member_id,
+        loan_id=loan_id,
+        due_at=due_at,
+        charged_at=now,
+        amount=item_price + policy.lost_fee,
+        days_late=0,
+        fee_per_day=0,
+        fee_grace_days=0,
+        fee_maximum=0,
+        policy=policy.name,
+        policy_version=policy.version,
+        kind=LOST,
+        item_price=item_price,
+        processing=policy.lost_fee,
+    )
+
+
+def reversal(*, loan_id: UUID, now: datetime) -> FeeReversed | None:
+    """
+    Return that the fee for a lost copy was reversed; None where none is to be.
+
+    Neither one that was waived nor one that was reversed is, once more. Locks it.
+    """
+    lost = Fee.objects.select_for_update(no_key=True).filter(kind=LOST)
+    fee = lost.filter(loan_id=loan_id, reversed_at__isnull=True).first()
+    if fee is None or fee.settled_how == "waived":
+        return None
+    return FeeReversed(
+        fee_id=fee.id,
+        member_id=fee.member_id,
+        loan_id=fee.loan_id,
+        amount=fee.amount,
+        reversed_at=now,
+    )
+
+
 @transaction.atomic
 def settle_fee(*, fee_id: UUID, how: str, now: datetime) -> FeeSettled:
     """
     Note that a fee was paid, or waived: taken back without being paid.
 
-    Locks the fee. Raises UnknownFee, FeeClosed, and InvalidFee for another `how`.
+    What was paid before it was reversed is a credit, and refunded. Locks the fee.
+    Raises UnknownFee, FeeClosed, and InvalidFee for another `how`.
     """
     gate.enter()
     fee = Fee.objects.select_for_update(no_key=True).filter(id=fee_id).first()
     if fee is None:
         raise UnknownFee(fee_id)
-    if fee.settled_at is not None:
-        raise FeeClosed(fee_id, fee.settled_how)
+    if not fee.owed:
+        raise FeeClosed(fee_id, fee.settled_how or "reversed")
     settled = FeeSettled(
         fee_id=fee.id,
         member_id=fee.member_id,
         loan_id=fee.loan_id,
-        amount=fee.amount,
-        how=rules.way_to_settle(how),
+        amount=fee.owed,
+        how=rules.way_to_settle(how, fee.owed),
         settled_at=now,
     )
     advance(settled)

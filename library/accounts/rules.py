@@ -8,7 +8,7 @@ from library.accounts.refusals import InvalidFee
 from library.catalog.calendars import Calendar
 from library.policies.rules import Policy
 
-WAYS_TO_SETTLE = ("paid", "waived")
+WAYS_TO_SETTLE = ("paid", "waived", "refunded")
 
 
 def overdue_fee(
@@ -26,10 +26,11 @@ def overdue_fee(
     return days, min(amount, policy.fee_maximum or amount)
 
 
-def way_to_settle(given: str) -> str:
-    """Return how a fee was settled, or refuse it."""
-    if given not in WAYS_TO_SETTLE:
+def way_to_settle(given: str, owed: int) -> str:
+    """Return how a fee was settled, or refuse it: a credit can only be refunded."""
+    if given not in WAYS_TO_SETTLE or (given == "refunded") is (owed > 0):
         raise InvalidFee(
-            f"A fee is {' or '.join(WAYS_TO_SETTLE)}. Say which.", field="how"
+            "What is owed is paid or waived, and a credit is refunded. Say which.",
+            field="how",
         )
     return given

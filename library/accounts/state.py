@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from library.accounts.events import FeeCharged, FeeSettled
+from library.accounts.events import FeeCharged, FeeReversed, FeeSettled
 from library.accounts.models import Fee
 from outbox.folds import Fold, Row
 
@@ -19,14 +19,26 @@ def _(row: None, event: FeeCharged) -> Row:
         loan_id=event.loan_id,
         due_at=event.due_at,
         charged_at=event.charged_at,
+        kind=event.kind,
         amount=event.amount,
+        owed=event.amount,
         days_late=event.days_late,
     )
 
 
 @fees.on(FeeSettled)
 def _(row: Row, event: FeeSettled) -> Row:
-    return replace(row, settled_at=event.settled_at, settled_how=event.how)
+    return replace(
+        row,
+        owed=row.owed - event.amount,
+        settled_at=event.settled_at,
+        settled_how=event.how,
+    )
+
+
+@fees.on(FeeReversed)
+def _(row: Row, event: FeeReversed) -> Row:
+    return replace(row, owed=row.owed - event.amount, reversed_at=event.reversed_at)
 
 
 LENDING = (
@@ -40,6 +52,8 @@ LENDING = (
     "book.returned",
     "copy.sent",
     "copy.arrived",
+    "book.lost",
+    "return.claimed",
     "hold.placed",
     "hold.suspended",
     "hold.resumed",

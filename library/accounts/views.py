@@ -36,7 +36,7 @@ class Fees(ListView):
         if member_id := wanted.get("member"):
             rows = rows.filter(member_id=member_id)
         if "open" in wanted:
-            rows = rows.filter(settled_at__isnull=wanted["open"])
+            rows = rows.exclude(owed=0) if wanted["open"] else rows.filter(owed=0)
         return self.page(rows, FeeShown)
 
 
@@ -53,7 +53,7 @@ class SettleFee(ApiView):
         tags=["fees"],
     )
     def post(self, request: Request, fee_id: UUID) -> Response:
-        """Note that a fee was paid, or waived."""
+        """Note that a fee was paid or waived, or a credit refunded."""
         said = given.body(request, Settlement)
 
         def act() -> Made:

@@ -107,6 +107,7 @@ COPIES = ("copy.added", "copy.moved", "copy.marked", "copy.removed")
 OTHERS = (
     "fee.charged",
     "fee.settled",
+    "fee.reversed",
     "book.overdue",
     "loan.forgotten",
     "book.due_soon",
@@ -137,6 +138,8 @@ OTHERS = (
     "book.returned",
     "copy.sent",
     "copy.arrived",
+    "book.lost",
+    "return.claimed",
 )
 branches.ignore(*BOOKS, *COPIES, *OTHERS)
 books.ignore("branch.described", *COPIES, *OTHERS)

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from library.accounts import fees
+from library.accounts.events import FeeReversed
 from library.advance import advance
 from library.catalog import rules
 from library.catalog.copies import held_with_book
@@ -18,21 +20,25 @@ from library.lending.models import Loan, Transit
 from library.refusals import StillInUse
 from outbox import gate
 
+LOST = "lost"
+GONE = (LOST, "missing")  # what is lost need not be missed
+
 
 @transaction.atomic
 def mark_copy(*, copy_id: UUID, condition: str, now: datetime) -> CopyMarked:
     """
     Say that a copy is missing or damaged, or with '' that nothing is wrong with it.
 
-    Who was to have it waits again, in their old place; another copy that is free is
+    A lost copy that is found costs its member nothing any more. Who was to have it
+    waits again, in their old place; another copy that is free is
     set aside for them. Locks the book, then the copy. Raises UnknownCopy,
     InvalidCondition, AlreadyMarked, and StillInUse for a copy on loan: that is taken
     back, or declared lost.
     """
     gate.enter()
     copy = held_with_book(copy_id)
-    if rules.mark(condition) == copy.condition:
-        raise AlreadyMarked(copy.id, condition)
+    if rules.mark(condition) == copy.condition or (copy.condition, condition) == GONE:
+        raise AlreadyMarked(copy.id, copy.condition)
     if loan := Loan.objects.of_copy(copy.id):
         raise StillInUse("copy", copy.id, [loan.id])
 
@@ -46,20 +52,29 @@ def mark_copy(*, copy_id: UUID, condition: str, now: datetime) -> CopyMarked:
         transit_id=transit.id if transit else None,
     )
     holds.take_back(copy.id, now)
-    advance(marked)
+    advance(marked, *_repaid(copy, now))
     holds.hand_out(book_id=copy.book_id, now=now)
     return marked
 
 
 def found(copy: Copy, now: datetime) -> Copy:
     """Take the mark off a copy that somebody has in hand; both are locked."""
-    advance(
-        CopyMarked(
-            copy_id=copy.id,
-            book_id=copy.book_id,
-            before=copy.condition,
-            condition="",
-            marked_at=now,
-        )
+    marked = CopyMarked(
+        copy_id=copy.id,
+        book_id=copy.book_id,
+        before=copy.condition,
+        condition="",
+        marked_at=now,
     )
+    advance(marked, *_repaid(copy, now))
     return Copy.objects.lock(copy.id)
+
+
+def _repaid(copy: Copy, now: datetime) -> list[FeeReversed]:
+    """Return what the member who lost a copy no longer owes."""
+    if copy.condition != LOST:
+        return []
+    lost = Loan.objects.filter(copy=copy, outcome=LOST).order_by("-returned_at", "-id")
+    loan = lost.first()  # none, where history has forgotten it
+    reversed_fee = loan and fees.reversal(loan_id=loan.id, now=now)
+    return [reversed_fee] if reversed_fee else []

@@ -121,50 +121,6 @@ class CopyReturned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopySent:
-    """A copy is under way: home, or to where `member_id` wants to pick it up."""
-
-    type: ClassVar[str] = "copy.sent"
-    schema_version: ClassVar[int] = 1
-    stream: ClassVar[str] = "copy:{copy_id}"
-    about: ClassVar[tuple[str, ...]] = (
-        "transit_id",
-        "copy_id",
-        "book_id",
-        "hold_id",
-        "member_id",
-    )
-    occurred: ClassVar[str] = "sent_at"
-
-    transit_id: UUID
-    copy_id: UUID
-    book_id: UUID
-    from_branch_id: UUID | None
-    to_branch_id: UUID
-    hold_id: UUID | None
-    member_id: UUID | None
-    sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyArrived:
-    """A copy is where it was sent; `hold_id` is the hold it was under way for."""
-
-    type: ClassVar[str] = "copy.arrived"
-    schema_version: ClassVar[int] = 1
-    stream: ClassVar[str] = "copy:{copy_id}"
-    about: ClassVar[tuple[str, ...]] = ("transit_id", "copy_id", "book_id", "hold_id")
-    occurred: ClassVar[str] = "arrived_at"
-
-    transit_id: UUID
-    copy_id: UUID
-    book_id: UUID
-    branch_id: UUID
-    hold_id: UUID | None
-    arrived_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LoanForgotten:
     """
     It is forgotten whose a loan was that is over; what is counted stays.

@@ -66,9 +66,13 @@ def _changed(event: notices.Changed) -> dict[str, Any]:
 
 
 def _still_due(event: CopyDueSoon | CopyOverdue) -> bool:
-    """Tell whether the loan is open and due as it was: not returned, not renewed."""
+    """
+    Tell whether the loan is open and due as it was: not returned, not renewed.
+
+    Nor is its copy said to be back.
+    """
     loan = Loan.objects.open().filter(id=event.loan_id, due_at=event.due_at)
-    return loan.exists()
+    return loan.filter(claimed_at__isnull=True).exists()
 
 
 def _returned(event: CopyReturned) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from library.advance import advance
 from library.catalog.copies import held_with_book
 from library.catalog.models import Book, Copy
 from library.lending import holds, queue, rules
+from library.lending.copy_events import CopyLost
+from library.lending.copy_refusals import loan_over
 from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from library.lending.held import place
 from library.lending.models import Hold, Loan, Transit
@@ -105,6 +107,7 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
         due_at=loan.due_at,
         renewals=loan.renewals,
         wanted_by_others=queue.wanted_by_others(loan, now),
+        claimed=loan.claimed_at is not None,
     )
     rules.check_may_renew(policy, loan.calendar, standing, now)
     due = rules.renewed_due_date(policy, loan.calendar, standing, now)
@@ -125,7 +128,7 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
         shortened=due.shortened,
         remind_at=rules.remind_at(policy, loan.calendar, due.at, now),
     )
-    advance(*_with_fee(renewed, loan, now))
+    advance(*with_fee(renewed, loan, now))
     return renewed
 
 
@@ -166,18 +169,19 @@ def return_copy(
         returned_at=back_at,
         branch_id=branch.id if branch else None,
     )
-    advance(*_with_fee(returned, loan, back_at))
+    advance(*with_fee(returned, loan, back_at))
     holds.put_away(copy, branch, now)
     return returned
 
 
 def borrower(loan_id: UUID) -> Member:
     """Return the member of an open loan, locked."""
-    known = Loan.objects.filter(id=loan_id).values("member", "returned_at").first()
+    rows = Loan.objects.filter(id=loan_id)
+    known = rows.values("member", "returned_at", "outcome").first()
     if known is None:
         raise UnknownLoan(loan_id)
     if known["returned_at"] is not None:
-        raise AlreadyReturned(loan_id)
+        raise loan_over(loan_id, known["outcome"])
     return Member.objects.lock(known["member"])
 
 
@@ -191,7 +195,7 @@ def open_and_held(loan_id: UUID) -> Loan:
         Copy.objects.lock(known.copy_id)
     found = Loan.objects.select_related("member", "copy", "branch").get(id=loan_id)
     if found.returned_at is not None:
-        raise AlreadyReturned(loan_id)
+        raise loan_over(loan_id, found.outcome)
     return found
 
 
@@ -215,9 +219,9 @@ def _held(copy_id: UUID, hold: Hold | None) -> Copy:
     return held[copy_id]
 
 
-def _with_fee(
-    fact: CopyRenewed | CopyReturned, loan: Loan, now: datetime
-) -> list[CopyRenewed | CopyReturned | FeeCharged]:
+def with_fee(
+    fact: CopyRenewed | CopyReturned | CopyLost, loan: Loan, now: datetime
+) -> list[CopyRenewed | CopyReturned | CopyLost | FeeCharged]:
     """Return what ends the lateness of a loan, and what that costs."""
     if now <= loan.due_at:
         return [fact]

@@ -60,10 +60,16 @@ class LoanQuerySet(FoldedQuerySet["Loan"]):
         return self.open().filter(due_at__lt=now)
 
     def counted(self, branch_id: UUID | None, now: datetime) -> tuple[int, int]:
-        """Return how many are open, and how many of a branch's of these are late."""
-        late = models.Q(due_at__lt=now, branch=branch_id)
+        """
+        Return how many are open, and how many of a branch's of these are late.
+
+        Not those of which the member says that they came back.
+        """
+        late = models.Q(due_at__lt=now, claimed_at__isnull=True)
         if branch_id is None:
-            late = models.Q(due_at__lt=now, branch__isnull=True)
+            late &= models.Q(branch__isnull=True)
+        else:
+            late &= models.Q(branch=branch_id)
         counts = self.open().aggregate(
             open=models.Count("id"), late=models.Count("id", filter=late)
         )
@@ -75,7 +81,12 @@ class LoanQuerySet(FoldedQuerySet["Loan"]):
 
 
 class Loan(FoldedModel):
-    """A copy with a member, from a day to a day."""
+    """
+    A copy with a member, from a day to a day.
+
+    `returned_at` is when that ended, `outcome` how: returned or lost. `claimed_at`:
+    the member says that it came back.
+    """
 
     id = models.UUIDField(primary_key=True)
     copy = models.ForeignKey(Copy, on_delete=models.DO_NOTHING, related_name="loans")
@@ -91,6 +102,8 @@ class Loan(FoldedModel):
     shortened = models.BooleanField(default=False)
     overdue_at = models.DateTimeField(null=True)
     returned_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=10, default="")
+    claimed_at = models.DateTimeField(null=True)
     category = models.CharField(max_length=20, default="")
     kind = models.CharField(max_length=20, default="")
 
@@ -147,6 +160,11 @@ class PastLoan(FoldedModel):
 
 class TransitQuerySet(FoldedQuerySet["Transit"]):
     """Questions about copies that are under way."""
+
+    def with_holds(self) -> TransitQuerySet:
+        """Return the ways with `hold_id`, the hold that each copy is under way for."""
+        assigned = Hold.objects.assigned().filter(copy=models.OuterRef("copy"))
+        return self.annotate(hold_id=models.Subquery(assigned.values("id")))
 
     def of_copy(self, copy_id: UUID) -> Transit | None:
         """Return the way a copy is on, if it is on one."""

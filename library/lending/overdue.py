@@ -20,11 +20,11 @@ def mark_overdue(*, loan_id: UUID, now: datetime) -> CopyOverdue:
     Say that a loan should have come back: once for each due date.
 
     Raises UnknownLoan, AlreadyReturned, and LoanNotLate for one that is not late,
-    or was marked before.
+    was marked before, or is said to be back.
     """
     gate.enter()
     loan = loans.open_and_held(loan_id)
-    if loan.due_at >= now or loan.overdue_at is not None:
+    if loan.due_at >= now or loan.overdue_at or loan.claimed_at:
         raise LoanNotLate(loan.id, loan.due_at)
     late = CopyOverdue(
         loan_id=loan.id,

@@ -14,7 +14,7 @@ from library.catalog.calendars import ALWAYS_OPEN
 from library.catalog.models import Branch, Copy
 from library.catalog.refusals import BranchNeverOpens
 from library.lending import hold_rules
-from library.lending.events import CopySent
+from library.lending.copy_events import CopySent
 from library.lending.hold_events import HoldReady
 from library.lending.models import Hold, Loan, Transit
 from library.policies import policies

@@ -9,7 +9,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from library.catalog.calendars import Calendar
-from library.lending.copy_refusals import MarkedCopy, ReturnedTooEarly
+from library.lending.copy_refusals import (
+    MarkedCopy,
+    ReturnedByClaim,
+    ReturnedTooEarly,
+)
 from library.lending.date_refusals import InvalidDueDate
 from library.lending.refusals import (
     AlreadyOnLoanToMember,
@@ -60,7 +64,8 @@ class LoanStanding:
     """
     An open loan: which copy, until when, how often it was renewed.
 
-    `wanted_by_others` says how many wait for whom no other copy is free.
+    `wanted_by_others` says how many wait for whom no other copy is free, `claimed`
+    whether its member says that it came back.
     """
 
     membership: Membership
@@ -68,6 +73,7 @@ class LoanStanding:
     due_at: datetime
     renewals: int
     wanted_by_others: int = 0
+    claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,20 +181,28 @@ def _against_renewal(
     yield from loan.membership.against(today)
     if not policy.loan_days:
         yield NotForLoan(loan.copy_id, policy.name)
+    if loan.claimed:
+        yield ReturnedByClaim(loan.copy_id)
     if loan.wanted_by_others:
         yield OnHoldForOther(loan.copy_id)
     if loan.renewals >= policy.renewal_limit:
         yield RenewalsUsed(loan.renewals, policy.renewal_limit)
-    if policy.renewable_days:
-        ahead = timedelta(days=policy.renewable_days)
-        soonest_on = calendar.day_of(loan.due_at) - ahead
-        if today < soonest_on:
-            yield TooSoon(soonest_on)
+    yield from _too_soon(policy, calendar, loan, today)
     ends_on = loan.membership.expires_on
     if policy.loan_days and ends_on is not None and today <= ends_on:
         due = renewed_due_date(policy, calendar, loan, now)
         if due.at <= loan.due_at:
             yield NoGain(loan.copy_id, ends_on)
+
+
+def _too_soon(
+    policy: Policy, calendar: Calendar, loan: LoanStanding, today: date
+) -> Iterator[Refusal]:
+    if policy.renewable_days:
+        ahead = timedelta(days=policy.renewable_days)
+        soonest_on = calendar.day_of(loan.due_at) - ahead
+        if today < soonest_on:
+            yield TooSoon(soonest_on)
 
 
 def _reasons(

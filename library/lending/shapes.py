@@ -12,7 +12,10 @@ from outbox.api.given import Given
 
 
 class LoanShown(serializers.Serializer[object]):
-    """A loan. `returned_at` is null as long as it is open."""
+    """
+    A loan. `returned_at` is null as long as it is open; then `outcome` says whether
+    the copy came back or was declared lost. `claimed_at`: it is said to be back.
+    """
 
     id = serializers.UUIDField()
     copy_id = serializers.UUIDField()
@@ -28,6 +31,8 @@ class LoanShown(serializers.Serializer[object]):
     overdue_at = serializers.DateTimeField(allow_null=True)
     renewals = serializers.IntegerField()
     returned_at = serializers.DateTimeField(allow_null=True)
+    outcome = serializers.CharField(allow_blank=True)
+    claimed_at = serializers.DateTimeField(allow_null=True)
 
 
 class NewLoan(Given):

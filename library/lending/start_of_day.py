@@ -120,7 +120,9 @@ def _loans_due_soon(now: datetime) -> Iterable[UUID]:
 
 
 def _late_loans(now: datetime) -> Iterable[UUID]:
-    late = Loan.objects.overdue(now).filter(overdue_at__isnull=True)
+    late = Loan.objects.overdue(now).filter(
+        overdue_at__isnull=True, claimed_at__isnull=True
+    )
     return list(late.order_by("due_at", "id").values_list("id", flat=True))
 
 

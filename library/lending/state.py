@@ -7,6 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from library.catalog.events import CopyMarked
+from library.lending.copy_events import (
+    CopyArrived,
+    CopyLost,
+    CopySent,
+    ReturnClaimed,
+)
 from library.lending.date_events import (
     CopyDueChanged,
     CopyDueSoon,
@@ -14,11 +20,9 @@ from library.lending.date_events import (
     HoldExtended,
 )
 from library.lending.events import (
-    CopyArrived,
     CopyBorrowed,
     CopyRenewed,
     CopyReturned,
-    CopySent,
     LoanForgotten,
 )
 from library.lending.hold_events import (
@@ -89,7 +93,24 @@ def _(row: Row, event: CopyOverdue) -> Row:
 
 @loans.on(CopyReturned)
 def _(row: Row, event: CopyReturned) -> Row:
-    return replace(row, returned_at=event.returned_at)
+    return _over(row, event.returned_at, "returned")
+
+
+@loans.on(CopyLost)
+def _(row: Row, event: CopyLost) -> Row:
+    return _over(row, event.lost_at, "lost")
+
+
+@loans.on(ReturnClaimed)
+def _(row: Row, event: ReturnClaimed) -> Row:
+    return replace(row, claimed_at=event.claimed_at)
+
+
+def _over(row: Row, at: datetime, outcome: str) -> Row:
+    """End a loan: nobody is late with it any more."""
+    return replace(
+        row, returned_at=at, outcome=outcome, overdue_at=None, claimed_at=None
+    )
 
 
 @loans.on(LoanForgotten)
@@ -222,7 +243,8 @@ def _(row: Row, event: CopyBorrowed | CopyMarked, key: UUID) -> None:
     """Forget the way: the copy went home with somebody, or is sought."""
 
 
-FEES = ("fee.charged", "fee.settled")
+FEES = ("fee.charged", "fee.settled", "fee.reversed")
+LOST = ("book.lost", "return.claimed")
 LOANS = (
     "book.borrowed",
     "book.renewed",
@@ -264,9 +286,11 @@ OTHERS = (
 )
 TRANSITS = ("copy.sent", "copy.arrived")
 past_loans.ignore("copy.marked", *TRANSITS, "policy.set", *FEES, *LOANS, *HOLDS)
-past_loans.ignore(*OTHERS)
+past_loans.ignore(*LOST, *OTHERS)
 loans.ignore("copy.marked", "policy.set", *FEES, *HOLDS, *TRANSITS, *OTHERS)
-holds.ignore(*FEES, "book.overdue", "copy.marked", "copy.arrived")
+holds.ignore(*FEES, *LOST, "book.overdue", "copy.marked", "copy.arrived")
 holds.ignore("book.due_soon", "book.due_changed")
 holds.ignore("policy.set", "loan.forgotten", "book.renewed", "book.returned", *OTHERS)
-transits.ignore(*FEES, *HOLDS, *LOANS[1:], "loan.forgotten", "policy.set", *OTHERS)
+transits.ignore(
+    *LOST, *FEES, *HOLDS, *LOANS[1:], "loan.forgotten", "policy.set", *OTHERS
+)

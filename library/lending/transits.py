@@ -15,14 +15,14 @@ from django.db import transaction
 from library.advance import advance
 from library.catalog.copies import held_with_book
 from library.catalog.models import Branch, Copy
-from library.lending import conditions, holds, queue, whereabouts
-from library.lending.events import CopyArrived
+from library.lending import conditions, holds, loans, queue, whereabouts
+from library.lending.copy_events import CopyArrived
 from library.lending.held import place
 from library.lending.models import Hold, Loan, Transit
 from library.lending.whereabouts import Whereabouts
 from outbox import gate
 
-MISSING = "missing"
+SOUGHT = ("missing", "lost")
 
 
 @transaction.atomic
@@ -30,16 +30,38 @@ def scan_copy(*, copy_id: UUID, now: datetime, at: UUID | None = None) -> Wherea
     """
     Take note that a copy is at a branch or (None) at home; answer where it belongs.
 
-    One that was missing is found. One on loan stays so: it is returned, not scanned.
-    Locks the book, then the copy. Raises UnknownCopy and UnknownBranch.
+    One that was missing or lost is found. One on loan stays so: it is returned, not
+    scanned. Locks the book, then the copy. Raises UnknownCopy and UnknownBranch.
     """
     gate.enter()
     copy = held_with_book(copy_id)
     branch = place(copy, at)
     if Loan.objects.of_copy(copy.id) is None:
-        if copy.condition == MISSING:
+        if copy.condition in SOUGHT:
             copy = conditions.found(copy, now)
         _put_right(copy, branch, now)
+    return whereabouts.of(copy.id)
+
+
+@transaction.atomic
+def take_back(
+    *,
+    copy_id: UUID,
+    now: datetime,
+    at: UUID | None = None,
+    returned_at: datetime | None = None,
+) -> Whereabouts:
+    """
+    Take a copy that somebody brings: return it if it is on loan, else scan it.
+
+    Answers where it belongs. Locks the book, then the copy. Raises UnknownCopy,
+    UnknownBranch and ReturnedTooEarly.
+    """
+    gate.enter()
+    copy = held_with_book(copy_id)
+    if Loan.objects.of_copy(copy.id) is None:
+        return scan_copy(copy_id=copy.id, at=at, now=now)
+    loans.return_copy(copy_id=copy.id, at=at, returned_at=returned_at, now=now)
     return whereabouts.of(copy.id)
 
 

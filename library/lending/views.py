@@ -11,9 +11,11 @@ from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from library.lending import due_dates, loans
+from library.lending import due_dates, loans, lost
+from library.lending.copy_refusals import loan_over
+from library.lending.copy_shapes import Back
 from library.lending.models import Loan, LoanQuerySet
-from library.lending.refusals import AlreadyReturned, UnknownLoan
+from library.lending.refusals import UnknownLoan
 from library.lending.shapes import LoanQuery, LoanShown, NewDueDate, NewLoan
 from outbox.api import given
 from outbox.api.given import Nothing
@@ -126,21 +128,72 @@ class ReturnLoan(ApiView):
     records_events = True
 
     @extend_schema(
-        operation_id="return_copy",
+        operation_id="return_copy", request=Back, responses=LoanShown, tags=["loans"]
+    )
+    def post(self, request: Request, loan_id: UUID) -> Response:
+        """Take the copy of a loan back; a librarian may say where, and since when."""
+        said = given.body(request, Back)
+        if said and not request.user.is_staff:
+            raise PermissionDenied("Only librarians say where and when.")
+        loan = _find(_seen_by(request), loan_id)
+
+        def act() -> Made:
+            if loan.returned_at is not None:
+                raise loan_over(loan.id, loan.outcome)
+            loans.return_copy(
+                copy_id=loan.copy_id,
+                loan_id=loan.id,
+                at=said.get("branch_id"),
+                returned_at=said.get("returned_at"),
+                now=timezone.now(),
+            )
+            return Made(loan.id)
+
+        return _response(write(request, act))
+
+
+class LoseLoan(ApiView):
+    """A loan whose copy does not come back."""
+
+    permission_classes = [IsAdminUser]
+    records_events = True
+
+    @extend_schema(
+        operation_id="declare_lost",
         request=Nothing,
         responses=LoanShown,
         tags=["loans"],
     )
     def post(self, request: Request, loan_id: UUID) -> Response:
-        """Take the copy of a loan back."""
+        """Give a copy up: its member owes what it costs."""
         given.body(request, Nothing)
-        loan = _find(_seen_by(request), loan_id)
 
         def act() -> Made:
-            if loan.returned_at is not None:
-                raise AlreadyReturned(loan.id)
-            loans.return_copy(copy_id=loan.copy_id, loan_id=loan.id, now=timezone.now())
-            return Made(loan.id)
+            lost.declare_lost(loan_id=loan_id, now=timezone.now())
+            return Made(loan_id)
+
+        return _response(write(request, act))
+
+
+class ClaimReturned(ApiView):
+    """A loan of which its member says that it is over."""
+
+    permission_classes = [IsAdminUser]
+    records_events = True
+
+    @extend_schema(
+        operation_id="claim_returned",
+        request=Nothing,
+        responses=LoanShown,
+        tags=["loans"],
+    )
+    def post(self, request: Request, loan_id: UUID) -> Response:
+        """Note that a member says the copy came back: it is to be looked for."""
+        given.body(request, Nothing)
+
+        def act() -> Made:
+            lost.claim_returned(loan_id=loan_id, now=timezone.now())
+            return Made(loan_id)
 
         return _response(write(request, act))
 

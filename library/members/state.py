@@ -73,6 +73,7 @@ def _(row: Row | None, event: CategoryDescribed) -> Row:
 OTHERS = (
     "fee.charged",
     "fee.settled",
+    "fee.reversed",
     "book.overdue",
     "loan.forgotten",
     "book.due_soon",
@@ -104,6 +105,8 @@ OTHERS = (
     "book.returned",
     "copy.sent",
     "copy.arrived",
+    "book.lost",
+    "return.claimed",
 )
 USERS = (
     "user.registered",

@@ -22,6 +22,7 @@ def _(row: None, event: TitlesAnnounced) -> Row:
 OTHERS = (
     "fee.charged",
     "fee.settled",
+    "fee.reversed",
     "book.overdue",
     "loan.forgotten",
     "book.due_soon",
@@ -51,6 +52,8 @@ OTHERS = (
     "book.returned",
     "copy.sent",
     "copy.arrived",
+    "book.lost",
+    "return.claimed",
     "hold.placed",
     "hold.suspended",
     "hold.resumed",

@@ -53,5 +53,7 @@ class PolicySet:
     hold_days: int = 365
     due_soon_days: int = 5
     history_days: int = 90
+    lost_price: int = 0
+    lost_fee: int = 0
     restricted: bool = False
     open_ended: bool = False

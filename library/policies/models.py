@@ -36,6 +36,8 @@ class Policy(FoldedModel):
     fee_limit = models.PositiveIntegerField()
     due_soon_days = models.PositiveIntegerField()
     history_days = models.PositiveIntegerField()
+    lost_price = models.PositiveIntegerField()
+    lost_fee = models.PositiveIntegerField()
     restricted = models.BooleanField()
     open_ended = models.BooleanField()
 

@@ -18,7 +18,8 @@ class Policy:
     `hold_days`: how long a hold waits where nothing is said, `open_ended`: it may
     wait for ever. `restricted`: restricted copies are lent too. `due_soon_days`: how
     long before its due date a loan is remembered, `history_days`: how long after its
-    return it is known whose it was.
+    return it is known whose it was. `lost_price` is what a lost copy costs that has no
+    price of its own, `lost_fee` the work that it makes.
     """
 
     name: str = "default"
@@ -37,5 +38,7 @@ class Policy:
     fee_limit: int = 0
     due_soon_days: int = 5
     history_days: int = 90
+    lost_price: int = 0
+    lost_fee: int = 0
     restricted: bool = False
     open_ended: bool = False

@@ -39,6 +39,8 @@ class Numbers(serializers.Serializer[object]):
     fee_limit = serializers.IntegerField()
     due_soon_days = serializers.IntegerField()
     history_days = serializers.IntegerField()
+    lost_price = serializers.IntegerField()
+    lost_fee = serializers.IntegerField()
     restricted = serializers.BooleanField()
     open_ended = serializers.BooleanField()
 
@@ -80,6 +82,8 @@ class NewPolicy(Given):
     fee_limit = _number()
     due_soon_days = _number(policies.LONGEST_LOAN)
     history_days = _number(policies.LONGEST_LOAN)
+    lost_price = _number()
+    lost_fee = _number()
     restricted = serializers.BooleanField(required=False)
     open_ended = serializers.BooleanField(required=False)
 

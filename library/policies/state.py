@@ -28,6 +28,8 @@ LENDING = (
     "book.returned",
     "copy.sent",
     "copy.arrived",
+    "book.lost",
+    "return.claimed",
     "hold.placed",
     "hold.suspended",
     "hold.resumed",
@@ -58,4 +60,4 @@ OTHERS = (
     "user.extended",
     "category.described",
 )
-policies.ignore("fee.charged", "fee.settled", *LENDING, *OTHERS)
+policies.ignore("fee.charged", "fee.settled", "fee.reversed", *LENDING, *OTHERS)

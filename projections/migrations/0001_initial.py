@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                 ('borrowed_at', models.DateTimeField()),
                 ('due_at', models.DateTimeField()),
                 ('returned_at', models.DateTimeField(null=True)),
+                ('lost', models.BooleanField(default=False)),
             ],
             options={
                 'verbose_name_plural': 'shelves',
@@ -161,7 +162,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'profiles',
-                'constraints': [models.CheckConstraint(condition=models.Q(('balance__gte', 0)), name='profiles_balance')],
             },
         ),
         migrations.CreateModel(

@@ -45,6 +45,7 @@ def _(row: Row | None, event: CopyBorrowed, key: str) -> Row:
 
 for each in (activity, titles_lent):
     each.ignore("book.created", "book.updated", "book.deleted")
+    each.ignore("book.lost", "return.claimed", "fee.reversed")
     each.ignore("copy.sent", "copy.arrived", "hold.requeued")
     each.ignore("copy.added", "copy.moved", "copy.marked", "copy.removed")
     each.ignore("user.registered", "user.updated", "category.described")

@@ -12,11 +12,10 @@ from library.catalog.events import (
     CopyMarked,
     CopyRemoved,
 )
+from library.lending.copy_events import CopyArrived, CopyLost, CopySent
 from library.lending.events import (
-    CopyArrived,
     CopyBorrowed,
     CopyReturned,
-    CopySent,
 )
 from library.lending.hold_events import (
     HoldCancelled,
@@ -85,13 +84,14 @@ def _(row: Row, event: CopyBorrowed) -> Row:
     )
 
 
+@availability.on(CopyLost)
 @availability.on(CopyReturned)
-def _(row: Row, event: CopyReturned) -> Row:
+def _(row: Row, event: CopyLost | CopyReturned) -> Row:
     return replace(row, on_loan=row.on_loan - 1)
 
 
 availability.ignore("fee.charged", "fee.settled")
-availability.ignore("copy.moved")
+availability.ignore("copy.moved", "return.claimed", "fee.reversed")
 availability.ignore(
     "user.erased",
     "user.blocked",

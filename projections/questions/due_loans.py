@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from library.lending.copy_events import CopyLost
 from library.lending.date_events import CopyDueChanged
 from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from outbox.folds import Fold, Row
@@ -29,8 +30,9 @@ def _(row: Row, event: CopyRenewed | CopyDueChanged) -> Row:
     return replace(row, due_at=event.due_at)
 
 
+@due_loans.on(CopyLost)
 @due_loans.on(CopyReturned)
-def _(row: Row, event: CopyReturned) -> None:
+def _(row: Row, event: CopyLost | CopyReturned) -> None:
     """Forget the loan: it is no longer anybody's worry."""
 
 
@@ -44,6 +46,7 @@ due_loans.ignore(
 )
 due_loans.ignore("book.overdue", "loan.forgotten", "book.due_soon", "hold.extended")
 due_loans.ignore("book.created", "book.updated", "book.deleted")
+due_loans.ignore("return.claimed", "fee.reversed")
 due_loans.ignore("copy.moved", "copy.marked", "copy.sent", "copy.arrived")
 due_loans.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
 due_loans.ignore("branch.described", "policy.set", "titles.announced")

@@ -36,7 +36,7 @@ class Account:
     @property
     def balance(self) -> int:
         """How much was owed, in the smallest unit of money there is."""
-        return sum(fee.amount for fee in self.fees)
+        return sum(fee.owed for fee in self.fees)
 
 
 def shelf(member_id: UUID, *, returned: bool, upto: int | None) -> list[Shelf]:
@@ -100,7 +100,7 @@ def account(member_id: UUID, *, upto: int | None) -> Account | None:
     mine = as_of.rows(_fold(HOLDS), about=[member_id], upto=upto)
     queues = holds({hold.book_id for hold in mine if hold.closed_at is None}, upto=upto)
     fees = as_of.rows(_fold(FEES), about=[member_id], upto=upto)
-    owed = [fee for fee in fees if fee.settled_at is None]
+    owed = [fee for fee in fees if fee.owed]
     return Account(
         member_id=member_id,
         loans=with_titles(shelf(member_id, returned=False, upto=upto), upto=upto),

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from library.catalog.events import CopyAdded, CopyMarked, CopyMoved, CopyRemoved
-from library.lending.events import CopyArrived, CopyBorrowed, CopyReturned, CopySent
+from library.lending.copy_events import CopyArrived, CopySent
+from library.lending.events import CopyBorrowed, CopyReturned
 from library.lending.hold_events import (
     HoldCancelled,
     HoldExpired,

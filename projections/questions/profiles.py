@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from library.accounts.events import FeeCharged, FeeSettled
+from library.accounts.events import FeeCharged, FeeReversed, FeeSettled
+from library.lending.copy_events import CopyLost
 from library.lending.date_events import CopyDueChanged, CopyOverdue
 from library.lending.events import (
     CopyBorrowed,
@@ -59,8 +60,9 @@ def _(row: Row, event: CopyRenewed | CopyDueChanged) -> Row:
     return replace(row, overdue=_without(row, event.loan_id))
 
 
+@profiles.on(CopyLost)
 @profiles.on(CopyReturned)
-def _(row: Row, event: CopyReturned) -> Row:
+def _(row: Row, event: CopyLost | CopyReturned) -> Row:
     late = _without(row, event.loan_id)
     return replace(row, open_loans=row.open_loans - 1, overdue=late)
 
@@ -81,8 +83,9 @@ def _(row: Row, event: FeeCharged) -> Row:
     return replace(row, balance=row.balance + event.amount)
 
 
+@profiles.on(FeeReversed)
 @profiles.on(FeeSettled)
-def _(row: Row, event: FeeSettled) -> Row:
+def _(row: Row, event: FeeReversed | FeeSettled) -> Row:
     return replace(row, balance=row.balance - event.amount)
 
 
@@ -94,6 +97,7 @@ profiles.ignore("user.erased", "loan.forgotten", "hold.ready")
 profiles.ignore("hold.suspended", "hold.resumed", "hold.moved")
 profiles.ignore("book.due_soon", "hold.extended")
 profiles.ignore("book.created", "book.updated", "book.deleted")
+profiles.ignore("return.claimed")
 profiles.ignore("copy.sent", "copy.arrived", "hold.requeued")
 profiles.ignore("copy.added", "copy.moved", "copy.marked", "copy.removed")
 profiles.ignore("user.blocked", "user.unblocked", "user.extended", "category.described")

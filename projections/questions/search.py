@@ -78,6 +78,7 @@ def _(row: Row | None, event: BookCreated | BookUpdated, key: str) -> Row:
 
 for fold in (search, vocabulary):
     fold.ignore("user.registered", "user.updated")
+    fold.ignore("book.lost", "return.claimed", "fee.reversed")
     fold.ignore("book.renewed", "book.overdue", "loan.forgotten", "hold.placed")
     fold.ignore("book.due_soon", "book.due_changed", "hold.extended")
     fold.ignore("hold.suspended", "hold.resumed", "hold.moved")

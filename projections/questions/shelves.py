@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from library.lending.copy_events import CopyLost
 from library.lending.date_events import CopyDueChanged
 from library.lending.events import (
     CopyBorrowed,
@@ -45,6 +46,11 @@ def _(row: Row, event: LoanForgotten) -> None:
     """Forgotten: nobody has it in their history any more."""
 
 
+@shelves.on(CopyLost)
+def _(row: Row, event: CopyLost) -> Row:
+    return replace(row, returned_at=event.lost_at, lost=True)
+
+
 shelves.ignore("fee.charged", "fee.settled")
 shelves.ignore(
     "user.erased",
@@ -55,6 +61,7 @@ shelves.ignore(
 )
 shelves.ignore("book.overdue", "book.due_soon", "hold.extended")
 shelves.ignore("book.created", "book.updated", "book.deleted")
+shelves.ignore("return.claimed", "fee.reversed")
 shelves.ignore("copy.moved", "copy.marked", "copy.sent", "copy.arrived")
 shelves.ignore("copy.added", "copy.removed", "user.registered", "user.updated")
 shelves.ignore("branch.described", "policy.set", "titles.announced")

@@ -54,6 +54,8 @@ def by_branch(copies: Iterable[Stock]) -> list[dict[str, Any]]:
     ]
 
 
+# What becomes of a lost copy is said by the mark that comes with it.
+stock.ignore("book.lost", "return.claimed", "fee.reversed")
 stock.ignore("book.created", "book.updated", "book.deleted")
 stock.ignore(
     "book.renewed",

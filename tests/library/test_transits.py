@@ -15,8 +15,8 @@ from library.catalog.models import Copy
 from library.catalog.refusals import UnknownBranch, UnknownCopy
 from library.lending import holds, loans, start_of_day
 from library.lending.conditions import mark_copy
+from library.lending.copy_events import CopySent
 from library.lending.copy_refusals import ReturnedTooEarly
-from library.lending.events import CopySent
 from library.lending.hold_events import HoldReady
 from library.lending.models import Hold, Loan, Transit
 from library.lending.refusals import OnHoldForOther
@@ -27,6 +27,7 @@ from outbox import sequencer
 from outbox.models import Event
 from projections import feed
 from projections.models import Availability
+from tests.threads import at_once
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -498,6 +499,20 @@ def test_a_hold_cannot_be_ready_for_ever(under_way, there, now):
 
     with pytest.raises(IntegrityError, match="ready_has_an_end"), transaction.atomic():
         advance(ready)
+
+
+def test_a_copy_scanned_at_many_desks_at_once_arrives_once(
+    committed_db, a_branch, a_book, a_copy, a_hold, now
+):
+    book_id, there = a_book(), a_branch()
+    copy_id = a_copy(book_id, branch_id=a_branch())
+    a_hold(book_id, pickup_branch_id=there)
+
+    answers = at_once(8, lambda _: scan_copy(copy_id=copy_id, at=there, now=now))
+
+    assert {answer.status for answer in answers} == {"ready"}
+    assert said()[-2:] == ["copy.arrived", "hold.ready"]
+    assert said().count("copy.arrived") == 1
 
 
 # --- The night box ------------------------------------------------------------

@@ -1,23 +1,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
 
 from library.accounts import fees
-from library.accounts.events import FeeSettled
 from library.accounts.models import Fee
 from library.catalog import copies
 from library.lending import conditions, holds, loans, start_of_day
 from library.members import preferences
 from library.policies import policies
 from outbox import sequencer
-from outbox.apply import apply
 from projections import feed
 from projections.models import Activity, Availability, Profile, Stock, TitleLent
-from projections.questions.profiles import profiles
 from projections.questions.stock import by_branch
 from projections.registry import read_models
 from projections.verify import differences
@@ -110,22 +105,6 @@ def test_the_balance_is_what_was_charged_less_what_was_settled(
     fees.settle_fee(fee_id=Fee.objects.get().id, how="waived", now=now)
 
     assert (owed, profile(member_id).balance) == (100, 0)
-
-
-def test_what_nobody_owed_cannot_be_paid(db, a_member, now):
-    member_id = a_member()
-    read_on()
-    paid = FeeSettled(
-        fee_id=uuid4(),
-        member_id=member_id,
-        loan_id=uuid4(),
-        amount=1,
-        how="paid",
-        settled_at=now,
-    )
-
-    with pytest.raises(IntegrityError, match="profiles_balance"), transaction.atomic():
-        apply([profiles], [paid])
 
 
 def test_loans_are_counted_by_day_branch_and_category(

@@ -20,14 +20,17 @@ class Migration(migrations.Migration):
                 ('loan_id', models.UUIDField()),
                 ('due_at', models.DateTimeField()),
                 ('charged_at', models.DateTimeField()),
+                ('kind', models.CharField(max_length=10)),
                 ('amount', models.PositiveBigIntegerField()),
+                ('owed', models.BigIntegerField()),
                 ('days_late', models.PositiveIntegerField()),
                 ('settled_at', models.DateTimeField(null=True)),
                 ('settled_how', models.CharField(default='', max_length=10)),
+                ('reversed_at', models.DateTimeField(null=True)),
                 ('member', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='fees', to='members.member')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('loan_id', 'due_at'), name='accounts_fee_once_per_due_date')],
+                'constraints': [models.UniqueConstraint(fields=('loan_id', 'due_at', 'kind'), name='accounts_fee_once_per_due_date')],
             },
         ),
     ]

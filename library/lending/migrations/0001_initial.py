@@ -62,6 +62,8 @@ class Migration(migrations.Migration):
                 ('shortened', models.BooleanField(default=False)),
                 ('overdue_at', models.DateTimeField(null=True)),
                 ('returned_at', models.DateTimeField(null=True)),
+                ('outcome', models.CharField(default='', max_length=10)),
+                ('claimed_at', models.DateTimeField(null=True)),
                 ('category', models.CharField(default='', max_length=20)),
                 ('kind', models.CharField(default='', max_length=20)),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.DO_NOTHING, related_name='loans', to='catalog.book')),

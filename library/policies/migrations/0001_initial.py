@@ -36,6 +36,8 @@ class Migration(migrations.Migration):
                 ('fee_limit', models.PositiveIntegerField()),
                 ('due_soon_days', models.PositiveIntegerField()),
                 ('history_days', models.PositiveIntegerField()),
+                ('lost_price', models.PositiveIntegerField()),
+                ('lost_fee', models.PositiveIntegerField()),
                 ('restricted', models.BooleanField()),
                 ('open_ended', models.BooleanField()),
                 ('branch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.DO_NOTHING, to='catalog.branch')),
