@@ -91,10 +91,19 @@ def test_an_unknown_benchmark_is_refused_before_anything_starts(a_run, folder):
     assert not (folder / "state").exists()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_no_process_and_no_file(a_run, folder, how):
-    run = a_run("append")
-    wait_for(lambda: any("pgbench" in line for line in processes_of(folder)))
+@pytest.mark.parametrize(
+    ("what", "running", "how"),
+    [
+        ("append", "pgbench", signal.SIGINT),
+        ("borrow", "spawn_main", signal.SIGTERM),
+        ("letters", "manage.py relay", signal.SIGINT),
+    ],
+)
+def test_an_interrupted_run_leaves_no_process_and_no_file(
+    a_run, folder, what, running, how
+):
+    run = a_run(what)
+    wait_for(lambda: any(running in line for line in processes_of(folder)))
 
     run.send_signal(how)
     said, _ = run.communicate(timeout=ENDS_WITHIN)
