@@ -33,6 +33,7 @@ ALL = (
     "append",
     "importing",
     "rebuild",
+    "search",
     "growth",
 )
 

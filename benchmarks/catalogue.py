@@ -25,6 +25,7 @@ from library.catalog.events import BookCreated, CopyAdded
 from outbox.apply import Rows, fold_all
 from outbox.codec import DomainEvent
 from outbox.folds import Fold, Row
+from projections.questions.facets import facet_values
 from projections.questions.search import search, vocabulary
 from projections.questions.stock import stock
 from projections.questions.words import words
@@ -53,16 +54,19 @@ class Words:
 
 def fill(count: int) -> None:
     """Put so many books, and a copy or two of most, where the search looks."""
-    copies, spelled = list[Row](), set[str]()
+    copies, spelled, counted = list[Row](), set[str](), dict[int, Row]()
 
     def found() -> Iterator[Row]:
         for book, its_copies in described(count):
             copies.extend(row for copy in its_copies for row in _rows(stock, copy))
+            for row in _rows(facet_values, book, *its_copies):
+                counted[row.code] = row
             for row in _rows(search, book, *its_copies):
                 spelled.update(row.words.split())
                 yield row
 
     _take(search, found())
+    _take(facet_values, counted.values())
     _take(vocabulary, (vocabulary.Row(word=each) for each in spelled))
     _take(stock, copies)
 

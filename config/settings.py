@@ -149,6 +149,7 @@ PROJECTIONS = [
     "projections.questions.shelves",
     "projections.questions.due_loans",
     "projections.questions.search",
+    "projections.questions.facets",
     "projections.questions.stock",
     "projections.questions.profiles",
     "projections.questions.activity",

@@ -19,31 +19,16 @@ from stdnum import isbn
 from stdnum.exceptions import ValidationError
 
 from projections.models import Word
+from projections.questions.facets import BITS, KINDS, code
 from projections.questions.words import words
 
 MOST_HITS = 10_000
 MOST_WORDS = 20
 MOST_VALUES = 20  # of a facet
 
-FILTERS = {
-    "author": "s.authors @> ARRAY[%(author)s]",
-    "subject": "s.subjects @> ARRAY[%(subject)s]",
-    "language": "s.language = %(language)s",
-    "year": "s.year = %(year)s",
-    "branch": "%(branch)s::text = ANY(s.branches)",
-    "available": "(s.in_at <> '{}') = %(available)s",
-}
-IN_AT_BRANCH = "(%(branch)s::text = ANY(s.in_at)) = %(available)s"
-
-# What each of the hits counts for.
-FACETS = {
-    "author": "SELECT unnest(authors) FROM hits",
-    "subject": "SELECT unnest(subjects) FROM hits",
-    "language": "SELECT language FROM hits WHERE language <> ''",
-    "year": "SELECT year::text FROM hits WHERE year IS NOT NULL",
-    "branch": "SELECT unnest(array_remove(branches, '')) FROM hits",
-    "available": "SELECT available::text FROM hits",
-}
+FILTERS = {kind: f"s.facets @> ARRAY[%({kind})s]" for kind in KINDS}
+AVAILABLE = "(s.in_at <> '{}') = %(available)s"
+AVAILABLE_THERE = "(%(there)s = ANY(s.in_at)) = %(available)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,30 +67,36 @@ def _hits(
 ) -> Hits:
     # Words are letters and digits only, so that quoting them is enough.
     query = " & ".join(f"'{word}'" for word in text.split())
+    narrowed, chosen = _narrowed(filters)
     values = {
-        **filters,
+        **chosen,
         "isbn13": text,
         "words": f"{query}:*",
         "title": text,
         "begins": f"{text}%",
         "most": MOST_HITS,
         "values": MOST_VALUES,
+        "kinds": list(KINDS),
         "limit": limit,
         "offset": offset,
     }
-    conditions = " AND ".join([condition, *_narrowed(filters)])
+    conditions = " AND ".join([condition, *narrowed])
     with connection.cursor() as cursor:
-        cursor.execute(_FIND.format(conditions=conditions, counted=_COUNTED), values)
+        cursor.execute(_FIND.format(conditions=conditions, bits=BITS), values)
         count, results, facets = cursor.fetchone()
     return Hits(text, count, orjson.loads(results), orjson.loads(facets))
 
 
-def _narrowed(filters: dict[str, Any]) -> list[str]:
-    """Return the conditions of the facets that were chosen."""
-    chosen = {name: FILTERS[name] for name in filters}
-    if {"branch", "available"} <= chosen.keys():  # available there
-        chosen["available"] = IN_AT_BRANCH
-    return list(chosen.values())
+def _narrowed(filters: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions of the facets that were chosen, and their values."""
+    coded = [name for name in filters if name in FILTERS]
+    conditions = [FILTERS[name] for name in coded]
+    values: dict[str, Any] = {name: code(name, filters[name]) for name in coded}
+    if "available" in filters:
+        conditions.append(AVAILABLE_THERE if "branch" in filters else AVAILABLE)
+        values["available"] = filters["available"]
+        values["there"] = str(filters.get("branch", ""))
+    return conditions, values
 
 
 def _most_similar(word: str) -> str:
@@ -129,10 +120,9 @@ ORDER BY similarity(word, %(word)s) DESC, word LIMIT 1
 
 _FIND = """
 WITH hits AS MATERIALIZED (
-    SELECT s.book_id, s.authors, s.subjects, s.language, s.year, s.branches,
-        s.in_at <> '{{}}' AS available, s.title_words,
+    SELECT s.book_id, s.facets, s.in_at <> '{{}}' AS available, s.title_words,
         s.title_words = %(title)s AS exact, s.title_words LIKE %(begins)s AS begins,
-        cardinality(string_to_array(s.words, ' ')) AS length
+        length(s.words) AS length
     FROM search s WHERE {conditions}
     LIMIT %(most)s
 ), page AS (
@@ -145,24 +135,28 @@ WITH hits AS MATERIALIZED (
     SELECT rank, s.book_id, s.title, s.authors, s.subjects, s.isbn13, s.language,
         s.year, s.in_at <> '{{}}' AS available
     FROM page JOIN search s USING (book_id)
-), counted AS (
-    {counted}
+), counted AS MATERIALIZED (
+    SELECT code, count(*) AS count
+    FROM (SELECT unnest(facets) FROM hits) AS of_it (code) GROUP BY code
+), most AS MATERIALIZED (
+    SELECT facet, code, count
+    FROM unnest(%(kinds)s::text[]) WITH ORDINALITY AS kinds (facet, number), LATERAL (
+        SELECT code, count FROM counted WHERE code & {bits} = number - 1
+        ORDER BY count DESC, code LIMIT %(values)s
+    ) AS of_kind
 ), facets AS (
     SELECT facet, jsonb_agg(
         jsonb_build_object('value', value, 'count', count) ORDER BY count DESC, value
     ) AS counts
-    FROM counted GROUP BY facet
+    FROM (
+        SELECT facet, value, count FROM most JOIN facet_values USING (code)
+        UNION ALL
+        SELECT 'available', available::text, count(*) FROM hits GROUP BY available
+    ) AS values
+    GROUP BY facet
 )
 SELECT (SELECT count(*) FROM hits),
     (SELECT coalesce(jsonb_agg(to_jsonb(shown) - 'rank' ORDER BY rank), '[]')
         FROM shown),
     (SELECT coalesce(jsonb_object_agg(facet, counts), '{{}}') FROM facets)
 """
-
-_COUNT = """(
-    SELECT '{facet}' AS facet, value, count(*) AS count FROM ({each}) AS of_it (value)
-    GROUP BY value ORDER BY count(*) DESC, value LIMIT %(values)s
-)"""
-_COUNTED = " UNION ALL ".join(
-    _COUNT.format(facet=facet, each=each) for facet, each in FACETS.items()
-)

@@ -17,7 +17,7 @@ from django.db import models
 from django.utils import timezone
 
 from outbox.folds import FoldedModel, FoldedQuerySet
-from projections.search_models import Searchable, Word
+from projections.search_models import FacetValue, Searchable, Word
 from projections.tallies import Activity, Profile, TitleLent
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Availability",
     "Checkpoint",
     "DueLoan",
+    "FacetValue",
     "Place",
     "Profile",
     "Quarantined",

@@ -14,8 +14,9 @@ class Searchable(FoldedModel):
     A book as somebody looks for it; words as `questions/words.py` has them.
 
     `stock` has for each copy its id, its branch and its place, `branches` where there
-    are any, `in_at` where one is on its shelf; '' is no branch. The database adds what
-    Django cannot say: `lexemes`, the words to look for.
+    are any, `in_at` where one is on its shelf; '' is no branch. `facets` is what it
+    counts for: see `questions/facets.py`. The database adds what Django cannot say:
+    `lexemes`, the words to look for.
     """
 
     book_id = models.UUIDField(primary_key=True)
@@ -30,18 +31,31 @@ class Searchable(FoldedModel):
     stock = ArrayField(ArrayField(models.TextField()), default=list)
     branches = ArrayField(models.TextField(), default=list)
     in_at = ArrayField(models.TextField(), default=list)
+    facets = ArrayField(models.BigIntegerField())
 
     class Meta:
         db_table = "search"
         verbose_name_plural = "searchable"
         indexes = [
             models.Index(fields=["isbn13"], name="search_isbn13"),
-            GinIndex(fields=["authors"], name="search_authors"),
-            GinIndex(fields=["subjects"], name="search_subjects"),
+            GinIndex(fields=["facets"], name="search_facets"),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+
+class FacetValue(FoldedModel):
+    """An author, a subject, a language, a year or a branch, and the number for it."""
+
+    code = models.BigIntegerField(primary_key=True)
+    value = models.TextField()
+
+    class Meta:
+        db_table = "facet_values"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 class Word(FoldedModel):

@@ -18,7 +18,7 @@ from projections.waiting import Question
 class SearchBooks(Question):
     """The catalogue, for who does not know the title by heart."""
 
-    reads = ("search", "vocabulary")
+    reads = ("search", "facet_values", "vocabulary")
     pagination_class = Pages
 
     @extend_schema(

@@ -106,11 +106,12 @@ class Migration(migrations.Migration):
                 ('stock', django.contrib.postgres.fields.ArrayField(base_field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None), default=list, size=None)),
                 ('branches', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
                 ('in_at', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
+                ('facets', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
             ],
             options={
                 'verbose_name_plural': 'searchable',
                 'db_table': 'search',
-                'indexes': [models.Index(fields=['isbn13'], name='search_isbn13'), django.contrib.postgres.indexes.GinIndex(fields=['authors'], name='search_authors'), django.contrib.postgres.indexes.GinIndex(fields=['subjects'], name='search_subjects')],
+                'indexes': [models.Index(fields=['isbn13'], name='search_isbn13'), django.contrib.postgres.indexes.GinIndex(fields=['facets'], name='search_facets')],
             },
         ),
         # Kept by the database: a fold's row has no such column. Stored, since a common
@@ -122,6 +123,16 @@ class Migration(migrations.Migration):
             CREATE INDEX search_words ON search USING gin (lexemes);
             """,
             "ALTER TABLE search DROP COLUMN lexemes;",
+        ),
+        migrations.CreateModel(
+            name='FacetValue',
+            fields=[
+                ('code', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('value', models.TextField()),
+            ],
+            options={
+                'db_table': 'facet_values',
+            },
         ),
         migrations.CreateModel(
             name='Word',

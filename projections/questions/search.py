@@ -8,6 +8,7 @@ from typing import Any
 from library.catalog.events import BookCreated, BookDeleted, BookUpdated
 from outbox.folds import Fold, Row
 from projections.models import Searchable, Word
+from projections.questions.facets import codes
 from projections.questions.places import MOVES, SHELF, Change, moves
 from projections.questions.words import words
 
@@ -32,7 +33,8 @@ def _(row: Row | None, event: BookCreated | BookUpdated) -> Row:
         "title_words": " ".join(words(event.title)),
         "words": " ".join(_words(event)),
     }
-    return replace(row, **said) if row else search.Row(book_id=event.book_id, **said)
+    before = row or search.Row(book_id=event.book_id, facets=[], **said)
+    return _counted(replace(before, **said))
 
 
 @search.on(BookDeleted)
@@ -46,12 +48,17 @@ def _moved(row: Row | None, event: Any) -> Row | None:
     copies = {copy_id: (branch, place) for copy_id, branch, place in row.stock}
     for copy_id, change in moves(event).items():
         _move(copies, str(copy_id), change)
-    return replace(
+    moved = replace(
         row,
         stock=[[copy_id, *where] for copy_id, where in sorted(copies.items())],
         branches=sorted({branch for branch, _ in copies.values()}),
         in_at=sorted({branch for branch, place in copies.values() if place == SHELF}),
     )
+    return moved if moved.branches == row.branches else _counted(moved)
+
+
+def _counted(row: Row) -> Row:
+    return replace(row, facets=codes(row))
 
 
 def _move(copies: dict[str, tuple[str, str]], copy_id: str, change: Change) -> None:

@@ -55,6 +55,7 @@ READ_MODELS = [
     "due_loans",
     "search",
     "vocabulary",
+    "facet_values",
     "stock",
     "profiles",
     "activity",

@@ -8,6 +8,7 @@ from outbox import sequencer
 from outbox.copying import MANY
 from projections import feed, finding
 from projections.models import Searchable, Stock, Word
+from projections.questions.facets import BITS, KINDS, code
 from projections.questions.words import words
 from projections.registry import read_models
 from projections.verify import differences
@@ -262,3 +263,30 @@ def test_few_new_words_and_many_are_known_from_then_on(db, a_book, count):
     read_on()
 
     assert Word.objects.count() == count
+
+
+def test_a_value_has_the_same_number_for_ever_and_it_says_of_which_facet():
+    assert code("author", "Abdulla Qodiriy") == 7_821_075_653_661_621_496
+    assert [code(kind, "x") & BITS for kind in KINDS] == list(range(len(KINDS)))
+    assert len({code(kind, "x") for kind in KINDS}) == len(KINDS)
+
+
+def test_a_book_counts_for_its_branches_as_long_as_it_has_a_copy_there(
+    db, a_book, a_branch, a_copy, now
+):
+    branch_id = a_branch()
+    copy_id = a_copy(a_book(subjects=("Poetry",), language="uz"), branch_id=branch_id)
+    read_on()
+    with_copy = Searchable.objects.get().facets
+    copies.remove_copy(copy_id=copy_id, now=now)
+    read_on()
+    without = Searchable.objects.get().facets
+
+    said = {
+        code("author", "Abdulla Qodiriy"),
+        code("subject", "Poetry"),
+        code("language", "uz"),
+    }
+    assert set(with_copy) == said | {code("branch", branch_id)}
+    assert set(without) == said
+    assert not differences(read_models()["search"], read_models()["facet_values"])
