@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef
 
 from library.accounts.models import Fee
 from library.advance import advance
+from library.catalog.models import Copy
 from library.lending.events import LoanForgotten
 from library.lending.models import Loan, LoanQuerySet
 from library.lending.refusals import HistoryKept, UnknownLoan
@@ -29,8 +30,9 @@ def forget_borrower(*, loan_id: UUID, now: datetime) -> LoanForgotten:
     """
     Forget whose a loan was that is over.
 
-    Locks the member, who may be wishing at this moment that it is kept. Raises
-    UnknownLoan, also for one that was forgotten before, and HistoryKept.
+    Locks the member, who may be wishing at this moment that it is kept, and the copy,
+    whose stream goes on when it is lent. Raises UnknownLoan, also for one that was
+    forgotten before, and HistoryKept.
     """
     gate.enter()
     member = Member.objects.select_for_update(no_key=True, of=("self",))
@@ -38,6 +40,7 @@ def forget_borrower(*, loan_id: UUID, now: datetime) -> LoanForgotten:
     loan = Loan.objects.select_related("branch").filter(id=loan_id).first()
     if loan is None:
         raise UnknownLoan(loan_id)
+    Copy.objects.lock_all([loan.copy_id])  # also one that was removed
     if not _forgettable(now, loan).filter(id=loan_id).exists():
         raise HistoryKept(loan_id)
     forgotten = LoanForgotten(

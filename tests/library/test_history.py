@@ -9,6 +9,7 @@ from django.db import OperationalError, transaction
 
 from library.accounts import fees
 from library.accounts.models import Fee
+from library.catalog.models import Copy
 from library.lending import history, loans, start_of_day
 from library.lending.models import Loan, PastLoan
 from library.lending.refusals import HistoryKept, UnknownLoan
@@ -197,6 +198,25 @@ def test_nobody_changes_his_wish_while_it_is_looked_at(
         return advance(event)
 
     monkeypatch.setattr(history, "advance", change_at_the_same_time)
+    forget(loan, now + DELAY * 2)
+
+    assert [type(each) for each in tried] == [OperationalError]
+
+
+def test_nobody_takes_the_copy_while_its_past_is_forgotten(
+    committed_db, returned, now, monkeypatch
+):
+    loan, tried, advance = returned(), [], history.advance
+
+    @transaction.atomic
+    def lock_now(_):
+        return Copy.objects.select_for_update(nowait=True).get(id=loan.copy_id)
+
+    def lend_at_the_same_time(event):
+        tried.extend(at_once(1, lock_now))
+        return advance(event)
+
+    monkeypatch.setattr(history, "advance", lend_at_the_same_time)
     forget(loan, now + DELAY * 2)
 
     assert [type(each) for each in tried] == [OperationalError]
