@@ -88,10 +88,11 @@ def remove_copy(*, copy_id: UUID, now: datetime) -> CopyRemoved:
     """
     Take a copy out of stock.
 
+    Locks the book, where somebody may be asking for it at this moment, then the copy.
     Raises UnknownCopy, and StillInUse with the loan or hold that stands in the way.
     """
     gate.enter()
-    copy = Copy.objects.lock(copy_id)
+    copy = held_with_book(copy_id)
     blockers = guards.blocking("copy", copy.id)
     if blockers:
         raise StillInUse("copy", copy.id, blockers)

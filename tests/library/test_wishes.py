@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from library.accounts import fees
 from library.accounts.models import Fee
 from library.advance import advance
 from library.catalog.copies import remove_copy
 from library.catalog.refusals import UnknownCopy
-from library.lending import holds, loans, start_of_day
+from library.lending import hold_rules, holds, loans, start_of_day
 from library.lending.hold_events import HoldReady
 from library.lending.hold_refusals import (
     HoldLimit,
@@ -29,6 +29,7 @@ from library.members.refusals import MemberBlocked, MemberExpired
 from library.policies import policies
 from library.refusals import StillInUse
 from outbox.models import Event
+from tests.threads import at_once
 
 SECOND = timedelta(seconds=1)
 
@@ -445,3 +446,31 @@ def test_only_where_the_policy_allows_a_hold_waits_for_ever(
 
     assert refusal.value.facts == {"policy": "default"}
     assert a_hold(lent.book_id, a_member(category="researcher"), open_ended=True)
+
+
+# --- At the same moment -------------------------------------------------------
+
+
+def test_a_copy_is_not_removed_while_somebody_asks_for_it(
+    committed_db, a_book, a_copy, a_hold, now, monkeypatch
+):
+    book_id = a_book()
+    wanted, tried = a_copy(book_id), []
+    a_copy(book_id)
+    check = hold_rules.check_may_hold
+
+    @transaction.atomic
+    def remove(_):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '500ms'")
+        return remove_copy(copy_id=wanted, now=now)
+
+    def remove_at_the_same_time(*args):
+        check(*args)
+        tried.extend(at_once(1, remove))
+
+    monkeypatch.setattr(hold_rules, "check_may_hold", remove_at_the_same_time)
+    hold = a_hold(book_id, copy_id=wanted)
+
+    assert [type(each) for each in tried] == [OperationalError]
+    assert status(hold) == "ready"
