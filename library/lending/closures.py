@@ -2,7 +2,8 @@
 A day on which something is due is declared closed afterwards: its date moves on.
 
 What has to move is told by the tables and the calendar alone: the open loans and ready
-holds of a branch that end on a day that is closed, where the next open one is not over.
+holds of a branch that end on a day that is closed, where the next open one is not over;
+no loan moves past the end of its member's membership.
 A step moves all of a member's at the branch, in one transaction, so that they are told
 once; what is left when a run breaks off is found by the next one.
 """
@@ -16,6 +17,7 @@ from typing import cast
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from library.advance import advance
 from library.catalog.calendars import Calendar
@@ -107,12 +109,22 @@ def _ending_when_closed(
     if member_ids is not None:
         loans = loans.filter(member__in=member_ids)
         holds = holds.filter(member__in=member_ids)
-    due = loans.values_list("due_at", flat=True).distinct()
+    due = _when_closed(branch, loans.values_list("due_at", flat=True).distinct(), now)
     until = holds.values_list("pickup_until", flat=True).distinct()
     return (
-        loans.filter(due_at__in=_when_closed(branch, due, now)),
+        loans.filter(due_at__in=due).exclude(_past_membership(branch.calendar, due)),
         holds.filter(pickup_until__in=_when_closed(branch, until, now)),
     )
+
+
+def _past_membership(calendar: Calendar, ends: Iterable[datetime]) -> Q:
+    """Return which loans would move past the end of a membership: these stay."""
+    past = Q(pk__in=[])
+    for end in ends:
+        last, moved = calendar.day_of(end), calendar.day_of(_next_end(calendar, end))
+        ended = Q(member__expires_on__gte=last, member__expires_on__lt=moved)
+        past |= Q(due_at=end) & ended
+    return past
 
 
 def _when_closed(

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 from django.db import OperationalError, transaction
 
-from library.lending import loans, rules
+from library.catalog import branches
+from library.lending import loans, rules, start_of_day
 from library.lending.models import Loan
 from library.lending.refusals import NoGain
 from library.members import categories, membership
@@ -261,6 +262,35 @@ def test_where_the_branch_is_closed_until_the_end_a_loan_is_due_today(
     borrowed = a_loan(copy_id, a_member_until(), now=now)
 
     assert borrowed.due_at == datetime(2026, 3, 9, 18, 59, 59, tzinfo=UTC)
+
+
+def test_what_is_due_on_a_closed_day_is_not_moved_past_the_end_of_a_membership(
+    db, a_branch, a_copy, a_loan, a_member_until
+):
+    branch_id = a_branch(closed_on=[date(2026, 3, 9), LAST_DAY])
+    copy_id, now = a_copy(branch_id=branch_id), datetime(2026, 3, 9, 9, tzinfo=UTC)
+    borrowed = a_loan(copy_id, a_member_until(), now=now)
+
+    start_of_day.run(now=now)
+
+    assert Loan.objects.get().due_at == borrowed.due_at
+
+
+def test_a_loan_due_on_the_last_day_of_a_membership_stays_so_when_that_is_closed(
+    db, a_branch, a_copy, a_loan, a_member_until, now
+):
+    branch_id = a_branch(name="Here")
+    borrowed = a_loan(a_copy(branch_id=branch_id), a_member_until())
+
+    branches.describe_branch(
+        branch_id=branch_id,
+        name="Here",
+        time_zone="Asia/Tashkent",
+        closed_on=[LAST_DAY],
+        now=now,
+    )
+
+    assert Loan.objects.get().due_at == borrowed.due_at
 
 
 def test_a_renewal_that_moves_nothing_is_refused(db, a_loan, a_member_until, now):
