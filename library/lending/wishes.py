@@ -83,6 +83,6 @@ def _offers(
 
 
 def _overdue(member: Member, now: datetime) -> dict[UUID | None, int]:
-    """Return how many late loans a member has, by the branch they are from."""
-    late = Loan.objects.overdue(now).filter(member=member).order_by()
-    return dict(late.values_list("branch").annotate(n=Count("id")))
+    """Return how many late loans a member has, by branch; none said to be back."""
+    late = Loan.objects.overdue(now).filter(member=member, claimed_at__isnull=True)
+    return dict(late.order_by().values_list("branch").annotate(n=Count("id")))

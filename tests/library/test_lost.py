@@ -317,6 +317,18 @@ def test_what_is_said_to_be_back_does_not_keep_its_member_from_borrowing(
     assert a_loan(member_id=loan.member_id, now=DUE + DAY)
 
 
+def test_what_is_said_to_be_back_does_not_keep_its_member_from_waiting(
+    costs, a_book, a_copy, a_loan, a_hold
+):
+    costs(overdue_limit=1)
+    book_id = a_book()
+    a_copy(book_id)
+    loan = a_loan()
+    lost.claim_returned(loan_id=loan.loan_id, now=DUE)
+
+    assert a_hold(book_id, loan.member_id, now=DUE + DAY)
+
+
 def test_what_is_said_to_be_back_is_not_renewed(db, a_loan, now):
     loan = a_loan()
     lost.claim_returned(loan_id=loan.loan_id, now=now)
