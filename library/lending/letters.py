@@ -75,6 +75,12 @@ def _still_due(event: CopyDueSoon | CopyOverdue) -> bool:
     return loan.filter(claimed_at__isnull=True).exists()
 
 
+def _still_kept(event: HoldReady) -> bool:
+    """Tell whether this copy is set aside still, and not another or once more."""
+    kept = Hold.objects.ready().filter(id=event.hold_id, copy=event.copy_id)
+    return kept.filter(ready_at=event.ready_at).exists()
+
+
 def _returned(event: CopyReturned) -> dict[str, Any]:
     return {"title": _title(event.book_id), "returned_at": event.returned_at}
 
@@ -194,7 +200,7 @@ hold_ready = Letter(
     context=_kept,
     sample={"title": "Oʻtkan kunlar", "until_on": date(2026, 3, 22)},
     until=lambda event: event.pickup_until,
-    holds=lambda event: Hold.objects.ready().filter(id=event.hold_id).exists(),
+    holds=_still_kept,
     title={"en": "Books that wait for you", "uz": "Sizni kutayotgan kitoblar"},
 )
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from library.lending import loans, start_of_day
+from library.lending.conditions import mark_copy
 
 NOTICES = ["loan_due_soon", "loan_overdue"]
 SECOND = timedelta(seconds=1)
@@ -49,3 +50,17 @@ def test_after_a_renewal_a_new_cycle_of_notices_goes(db, noticed, written, notic
     start_of_day.run(now=renewed.due_at + SECOND)
     (letter,) = written("loan_overdue")
     assert f"{renewed.due_at:%-d %B %Y}" in letter.body
+
+
+def test_who_is_first_again_is_told_only_of_the_copy_that_is_there(
+    db, a_book, a_copy, a_hold, written, now
+):
+    book_id = a_book()
+    kept = a_copy(book_id)
+    a_hold(book_id)
+    mark_copy(copy_id=kept, condition="missing", now=now)
+
+    a_copy(book_id, now=now + timedelta(days=1))
+
+    (letter,) = written("hold_ready")
+    assert "13 March 2026" in letter.body
