@@ -212,5 +212,6 @@ def _find(rows: LoanQuerySet, loan_id: UUID) -> Loan:
 
 
 def _response(written: Written) -> Response:
-    loan = Loan.objects.select_related("book", "copy").get(id=written.id)
+    # A repeat may come after it was forgotten whose the loan was.
+    loan = _find(Loan.objects.select_related("book", "copy"), UUID(written.id))
     return written.response(LoanShown(loan).data)

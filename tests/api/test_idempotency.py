@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from library.catalog.models import Book
+from library.lending import start_of_day
 from library.lending.models import Loan
+from library.policies import policies
 from outbox.models import Command, Event
 from tests.api.problems import problem
 
@@ -155,3 +159,15 @@ def test_a_repeat_costs_little(librarian):
         librarian.keyed(BOOKS, BOOK, "k1")
 
     assert not [each for each in queries if "INSERT" in each["sql"]]
+
+
+def test_a_repeat_after_it_was_forgotten_whose_a_loan_was_is_no_fault_of_ours(
+    reader, a_copy, now
+):
+    policies.set_policy(name="none", history_days=0, now=now)
+    lend = {"copy_id": a_copy()}
+    made = reader.keyed(LOANS, lend, "k1").json()
+    reader.post(f"{LOANS}{made['id']}/return/")
+    start_of_day.run(now=timezone.now() + timedelta(seconds=1))
+
+    problem(reader.keyed(LOANS, lend, "k1"), 404, "unknown_loan")
