@@ -30,6 +30,7 @@ from library.lending.copy_shapes import (
 from library.lending.desk_refusals import UnknownBarcode
 from library.lending.models import Loan, Transit
 from outbox.api import given
+from outbox.api.versions import VersionedView
 from outbox.api.views import ApiView, ListView
 from outbox.api.writes import Made, Written, write
 
@@ -41,7 +42,15 @@ class CopyDesk(ApiView):
     records_events = True
 
 
-class MoveCopy(CopyDesk):
+class ChangeCopy(VersionedView):
+    """What only librarians change of a copy, as they read it."""
+
+    permission_classes = [IsAdminUser]
+    records_events = True
+    stream = "copy:{copy_id}"
+
+
+class MoveCopy(ChangeCopy):
     """Another home."""
 
     @extend_schema(
@@ -55,10 +64,10 @@ class MoveCopy(CopyDesk):
             copies.move_copy(copy_id=copy_id, now=timezone.now(), **said)
             return Made(copy_id)
 
-        return _copy_response(write(request, act))
+        return _copy_response(write(request, act, expects=self.expects(request)))
 
 
-class MarkCopy(CopyDesk):
+class MarkCopy(ChangeCopy):
     """What is wrong with a copy."""
 
     @extend_schema(
@@ -72,7 +81,7 @@ class MarkCopy(CopyDesk):
             conditions.mark_copy(copy_id=copy_id, now=timezone.now(), **said)
             return Made(copy_id)
 
-        return _copy_response(write(request, act))
+        return _copy_response(write(request, act, expects=self.expects(request)))
 
 
 class ScanCopy(CopyDesk):
