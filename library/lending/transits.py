@@ -67,10 +67,15 @@ def take_back(
 
 def _put_right(copy: Copy, at: Branch | None, now: datetime) -> None:
     transit = Transit.objects.of_copy(copy.id)
+    kept = Hold.objects.assigned().filter(copy=copy.id).exists()
     if transit is not None:
-        if at is not None and at.id == transit.to_branch_id:
+        # One that nobody wants was sent home, and its home may have moved since.
+        ends = (
+            {transit.to_branch_id} if kept else {transit.to_branch_id, copy.branch_id}
+        )
+        if at is not None and at.id in ends:
             _arrive(transit, copy, at, now)
-    elif not Hold.objects.assigned().filter(copy=copy.id).exists():
+    elif not kept:
         holds.put_away(copy, at, now)
 
 

@@ -407,6 +407,32 @@ def test_a_copy_whose_home_moved_meanwhile_is_sent_on(
     assert said()[-2:] == ["copy.arrived", "copy.sent"]
 
 
+def test_a_copy_under_way_to_where_it_was_at_home_is_at_home_where_it_is_now(
+    db, at_home_here, a_loan, here, there, now
+):
+    a_loan(copy_id=at_home_here)
+    loans.return_copy(copy_id=at_home_here, at=there, now=now)
+    copies.move_copy(copy_id=at_home_here, branch_id=there, now=now)
+
+    where = scan_copy(copy_id=at_home_here, now=now)
+
+    assert (where.status, where.branch_id) == ("on_shelf", there)
+    assert said()[-1] == "copy.arrived"
+    assert not Transit.objects.exists()
+
+
+def test_a_copy_under_way_for_somebody_goes_on_though_its_home_is_here_now(
+    under_way, third, there, now
+):
+    copy_id, hold_id = under_way
+    copies.move_copy(copy_id=copy_id, branch_id=third, now=now)
+
+    where = scan_copy(copy_id=copy_id, at=third, now=now)
+
+    assert (where.status, where.branch_id) == ("in_transit", there)
+    assert where.hold_id == hold_id
+
+
 def test_a_copy_under_way_stays_in_stock(under_way, now):
     copy_id, hold_id = under_way
     transit = Transit.objects.get()
