@@ -157,8 +157,8 @@ def withdraw_book(*, book_id: UUID, now: datetime) -> BookDeleted:
     blockers = guards.blocking("book", book.id) + [
         blocker for copy in copies for blocker in guards.blocking("copy", copy.id)
     ]
-    if blockers:
-        raise StillInUse("book", book.id, blockers)
+    if blockers:  # a hold of this very copy stands in the way of both
+        raise StillInUse("book", book.id, list(dict.fromkeys(blockers)))
 
     deleted = BookDeleted(book_id=book.id, withdrawn_at=now)
     removed = [

@@ -11,6 +11,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from library.accounts import fees
 from library.accounts.models import Fee
 from library.advance import advance
+from library.catalog.books import withdraw_book
 from library.catalog.copies import remove_copy
 from library.catalog.refusals import UnknownCopy
 from library.lending import hold_rules, holds, loans, start_of_day
@@ -289,6 +290,9 @@ def test_a_copy_that_somebody_waits_for_is_not_removed(
         remove_copy(copy_id=wanted.copy_id, now=now)
 
     assert refusal.value.facts["blockers"] == [wanted.loan_id, hold.hold_id]
+    with pytest.raises(StillInUse) as of_the_book:
+        withdraw_book(book_id=wanted.book_id, now=now)
+    assert of_the_book.value.facts["blockers"] == [hold.hold_id, wanted.loan_id]
 
 
 def test_ones_own_hold_of_a_copy_does_not_stop_ones_renewal(
