@@ -48,6 +48,7 @@ api = [
     path("books/<uuid:book_id>/availability/", questions.BookAvailability.as_view()),
     path("branches/", branches.Branches.as_view()),
     path("branches/<uuid:branch_id>/", branches.OneBranch.as_view()),
+    path("branches/<uuid:branch_id>/daily-sheet/", desk.DailySheet.as_view()),
     path("policies/", policies.Policies.as_view()),
     path("policies/explain/", policies.Explain.as_view()),
     path("copies/", catalog.Copies.as_view()),

@@ -49,3 +49,47 @@ class ScanShown(serializers.Serializer[object]):
 
     copy = CopyScannedShown(allow_null=True)
     member = MemberScannedShown(allow_null=True)
+
+
+class SheetQuery(Given):
+    """Which day's sheet; left out: today's, by the clocks of the branch."""
+
+    date = serializers.DateField(required=False)
+
+
+class SheetLineShown(serializers.Serializer[object]):
+    """A copy to see to, for which hold or loan, since when, and until when at most."""
+
+    copy_id = serializers.UUIDField(source="copy.id")
+    barcode = serializers.CharField(source="copy.barcode")
+    book_id = serializers.UUIDField(source="copy.book_id")
+    title = serializers.CharField(source="copy.book.title")
+    hold_id = serializers.UUIDField(allow_null=True)
+    loan_id = serializers.UUIDField(allow_null=True)
+    since = serializers.DateTimeField(allow_null=True)
+    until = serializers.DateTimeField(allow_null=True)
+
+
+class SheetPartShown(serializers.Serializer[object]):
+    """A part of the sheet: how many there are, and the first hundred of them."""
+
+    count = serializers.IntegerField()
+    lines = SheetLineShown(many=True)
+
+
+class SheetShown(serializers.Serializer[object]):
+    """
+    What a branch has to see to on a day.
+
+    `pull`: set aside that day, to be put where it is picked up; `clear`: was there,
+    and since that day is not waited for. As it stands now: `leaving` and `arriving`,
+    what is under way; `overdue`; `sought`: missing, or said to be back.
+    """
+
+    date = serializers.DateField()
+    pull = SheetPartShown()
+    clear = SheetPartShown()
+    leaving = SheetPartShown()
+    arriving = SheetPartShown()
+    overdue = SheetPartShown()
+    sought = SheetPartShown()

@@ -39,6 +39,7 @@ LIBRARIANS_ONLY = [
     ("DELETE", "/api/v1/books/{id}/"),
     ("POST", "/api/v1/branches/"),
     ("PUT", "/api/v1/branches/{id}/"),
+    ("GET", "/api/v1/branches/{id}/daily-sheet/"),
     ("POST", "/api/v1/policies/"),
     ("POST", "/api/v1/holds/{id}/move/"),
     ("POST", "/api/v1/fees/{id}/settle/"),
