@@ -1,9 +1,10 @@
 """
 The library under every sequence of steps Hypothesis can think of.
 
-A tiny model beside it predicts the answer to each step: the event, or the codes of
-the refusal. After each step the tables must be what the log adds up to. The world is
-small on purpose: in a large one no limit is ever met.
+A tiny model beside it (`lending_model.py`) predicts the answer to each step: the facts,
+or the codes of all reasons of the refusal. After each step the tables must be what the
+log adds up to, and the queues as predicted. The world is small on purpose: in a large
+one no limit is ever met.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import os
 import sys
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import hypothesis
@@ -31,8 +31,9 @@ from hypothesis.stateful import (
 )
 
 from library.catalog import books, copies
-from library.lending import holds, loans
-from library.members import preferences, users
+from library.lending import holds, loans, turns
+from library.lending.models import Hold as HoldRow
+from library.members import categories, membership, preferences, users
 from library.members.erasing import erase_member
 from library.policies import policies
 from library.refusals import Refusal
@@ -44,26 +45,37 @@ from projections import feed, registry
 from projections.models import Checkpoint
 from projections.rebuild import rebuild
 from projections.verify import differences
+from tests.machines.lending_model import (
+    ALLOWED,
+    ISBN,
+    ISBNS,
+    MISREAD_ISBN,
+    OTHER_ISBN,
+    SAME_ISBN,
+    SMALL,
+    Book,
+    Copy,
+    Hold,
+    Loan,
+    Member,
+    Model,
+    today_of,
+)
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "60"))
-STEPS = 20
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "80"))
+STEPS = 14
 
-LIMIT = 2
-SMALL = {"loan_limit": LIMIT, "hold_limit": 1, "renewal_limit": 1, "pickup_days": 0}
 HOUR = timedelta(hours=1)
 NOBODY = UUID(int=0)
 
-# One number twice, the second time as older books write it; another; one misread.
-ISBN, SAME_ISBN, OTHER_ISBN = "9780306406157", "0-306-40615-2", "9781861972712"
-MISREAD_ISBN = "9780306406158"
-ISBNS = {ISBN: ISBN, SAME_ISBN: ISBN, OTHER_ISBN: OTHER_ISBN, "": None}
-
 titles = st.sampled_from(["Oʻtkan kunlar"] * 4 + [" "])
 isbns = st.sampled_from([ISBN, SAME_ISBN, OTHER_ISBN, MISREAD_ISBN])
-barcodes = st.sampled_from(["A1", "a1", "B2", "C3", "D4", "D4 ", "", "D 4"])
+barcodes = st.sampled_from(["D4", "", "D4 ", "A1", "a1", "B2", "C3", "D 4"])
 languages = st.sampled_from(["en", "uz", "tlh"])
+known_categories = st.sampled_from(["researcher", "researcher", "reader", "teacher"])
 picks = st.integers(0, 11)
 wishes = ["borrow", "borrow", "borrow", "give_back", "wait", "wait", "renew", "give_up"]
+wishes += ["wait_for_it", "suspend", "resume", "resume_in_time", "expire"]
 visits = st.tuples(st.sampled_from(wishes), picks, picks)
 
 # Every answer there is to what is tried here; each must have been met in the end.
@@ -74,18 +86,26 @@ EVENTS = {
     "book.renewed",
     "book.returned",
     "book.updated",
+    "category.described",
     "copy.added",
     "copy.removed",
     "hold.cancelled",
     "hold.expired",
+    "hold.moved",
     "hold.placed",
     "hold.ready",
+    "hold.resumed",
+    "hold.suspended",
     "policy.set",
+    "user.blocked",
     "user.erased",
+    "user.extended",
     "user.registered",
+    "user.unblocked",
     "user.updated",
 }
 REFUSALS = {
+    "already_blocked",
     "already_on_hold",
     "already_on_loan_to_member",
     "already_returned",
@@ -93,17 +113,28 @@ REFUSALS = {
     "copy_not_on_loan",
     "copy_on_loan",
     "hold_closed",
+    "hold_has_copy",
     "hold_limit",
+    "hold_needs_an_end",
     "hold_not_over",
+    "hold_not_suspended",
+    "hold_there_already",
     "invalid_barcode",
     "invalid_description",
+    "invalid_hold",
     "invalid_isbn",
     "invalid_member",
     "isbn_taken",
     "loan_limit",
+    "member_blocked",
+    "member_expired",
+    "no_gain",
+    "not_blocked",
     "nothing_to_hold",
     "on_hold_for_other",
+    "overdue_limit",
     "renewals_used",
+    "restricted",
     "still_in_use",
     "unknown_book",
     "unknown_copy",
@@ -114,207 +145,6 @@ REFUSALS = {
 }
 met: Counter[str] = Counter()
 ran: Counter[str] = Counter()
-
-
-@dataclass
-class Book:
-    isbn: str | None
-    live: bool = True
-
-
-@dataclass
-class Copy:
-    book: UUID
-    barcode: str
-    live: bool = True
-    borrower: UUID | None = None
-    loan: UUID | None = None
-
-
-@dataclass
-class Hold:
-    book: UUID
-    member: UUID
-    copy: UUID | None = None
-    ready_on: date | None = None
-    live: bool = True
-
-
-@dataclass
-class Model:
-    """What the library should know, in a few dictionaries."""
-
-    books: dict[UUID, Book] = field(default_factory=dict)
-    copies: dict[UUID, Copy] = field(default_factory=dict)
-    members: dict[UUID, str] = field(default_factory=dict)
-    loans: dict[UUID, UUID] = field(default_factory=dict)
-    renewals: Counter[UUID] = field(default_factory=Counter)
-    holds: dict[UUID, Hold] = field(default_factory=dict)  # as they were placed
-
-    def live_books(self):
-        return sum(book.live for book in self.books.values())
-
-    def live_copies(self):
-        return sum(copy.live for copy in self.copies.values())
-
-    def has_book(self, book_id):
-        return book_id in self.books and self.books[book_id].live
-
-    def has_copy(self, copy_id):
-        return copy_id in self.copies and self.copies[copy_id].live
-
-    def copies_of(self, book_id):
-        return [c for c in self.copies.values() if c.book == book_id and c.live]
-
-    def against_description(self, title, isbn, besides=None):
-        if not title.strip():
-            return ["invalid_description"]
-        if isbn not in ISBNS:
-            return ["invalid_isbn"]
-        others = [b for i, b in self.books.items() if b.live and i != besides]
-        taken = {other.isbn for other in others} - {None}
-        return ["isbn_taken"] if ISBNS[isbn] in taken else []
-
-    def against_barcode(self, barcode):
-        barcode = barcode.strip().upper()
-        if not barcode or " " in barcode:
-            return ["invalid_barcode"]
-        taken = {copy.barcode for copy in self.copies.values() if copy.live}
-        return ["barcode_taken"] if barcode in taken else []
-
-    def against_removal(self, copy_id):
-        if not self.has_copy(copy_id):
-            return ["unknown_copy"]
-        in_use = self.copies[copy_id].loan or self.kept(copy_id)
-        return ["still_in_use"] if in_use else []
-
-    def against_withdrawal(self, book_id):
-        if not self.has_book(book_id):
-            return ["unknown_book"]
-        on_loan = any(copy.loan for copy in self.copies_of(book_id))
-        wanted = any(hold.book == book_id for hold in self.open_holds())
-        return ["still_in_use"] if on_loan or wanted else []
-
-    def open_holds(self):
-        return [hold for hold in self.holds.values() if hold.live]
-
-    def kept(self, copy_id):
-        """Return the hold for which a copy is set aside."""
-        kept = [hold for hold in self.open_holds() if hold.copy == copy_id]
-        return kept[0] if kept else None
-
-    def waiting(self, book_id):
-        queue = [hold for hold in self.open_holds() if hold.book == book_id]
-        return [hold for hold in queue if hold.copy is None]
-
-    def hold_of(self, member_id, book_id):
-        mine = [hold for hold in self.open_holds() if hold.member == member_id]
-        mine = [hold for hold in mine if hold.book == book_id]
-        return mine[0] if mine else None
-
-    def free(self, book_id):
-        return sorted(
-            copy_id
-            for copy_id, copy in self.copies.items()
-            if copy.book == book_id
-            and copy.live
-            and not copy.loan
-            and not self.kept(copy_id)
-        )
-
-    def hand_on(self, copy_id, now):
-        """Set a free copy aside for the first who waits; return what that records."""
-        queue = self.waiting(self.copies[copy_id].book)
-        if not queue:
-            return []
-        queue[0].copy, queue[0].ready_on = copy_id, now.date()
-        return ["hold.ready"]
-
-    def against_hold(self, book_id, member_id):
-        if member_id not in self.members:
-            return ["unknown_member"]
-        if not self.has_book(book_id):
-            return ["unknown_book"]
-        copies = self.copies_of(book_id)
-        mine = [hold for hold in self.open_holds() if hold.member == member_id]
-        reasons = []
-        if not copies:
-            reasons.append("nothing_to_hold")
-        if any(copy.borrower == member_id for copy in copies):
-            reasons.append("already_on_loan_to_member")
-        if any(hold.book == book_id for hold in mine):
-            reasons.append("already_on_hold")
-        if len(mine) >= SMALL["hold_limit"]:
-            reasons.append("hold_limit")
-        return reasons
-
-    def against_end_of_hold(self, hold_id):
-        if hold_id not in self.holds:
-            return ["unknown_hold"]
-        return [] if self.holds[hold_id].live else ["hold_closed"]
-
-    def against_expiry(self, hold_id, now):
-        if against := self.against_end_of_hold(hold_id):
-            return against
-        ready_on = self.holds[hold_id].ready_on
-        over = ready_on is not None and now.date() > ready_on
-        return [] if over else ["hold_not_over"]
-
-    def against_renewal(self, loan_id):
-        if loan_id not in self.loans:
-            return ["unknown_loan"]
-        copy = self.copies[self.loans[loan_id]]
-        if copy.loan != loan_id:
-            return ["already_returned"]
-        reasons = []
-        if len(self.waiting(copy.book)) > len(self.free(copy.book)):
-            reasons.append("on_hold_for_other")
-        if self.renewals[loan_id] >= SMALL["renewal_limit"]:
-            reasons.append("renewals_used")
-        return reasons
-
-    def against_erasure(self, member_id):
-        if member_id not in self.members:
-            return ["unknown_member"]
-        at_home = any(copy.borrower == member_id for copy in self.copies.values())
-        waits = any(hold.member == member_id for hold in self.open_holds())
-        return ["still_in_use"] if at_home or waits else []
-
-    def against_registration(self, username, language):
-        if username in self.members.values():
-            return ["username_taken"]
-        return ["invalid_member"] if language == "tlh" else []
-
-    def against_preferences(self, member_id, language):
-        if member_id not in self.members:
-            return ["unknown_member"]
-        return ["invalid_member"] if language == "tlh" else []
-
-    def against_loan(self, copy_id, member_id):
-        if member_id not in self.members:
-            return ["unknown_member"]
-        if not self.has_copy(copy_id):
-            return ["unknown_copy"]
-        reasons = []
-        borrower = self.copies[copy_id].borrower
-        if borrower is not None:
-            mine = borrower == member_id
-            reasons.append("already_on_loan_to_member" if mine else "copy_on_loan")
-        kept = self.kept(copy_id)
-        if kept and kept.member != member_id:
-            reasons.append("on_hold_for_other")
-        at_home = sum(copy.borrower == member_id for copy in self.copies.values())
-        if at_home >= LIMIT:
-            reasons.append("loan_limit")
-        return reasons
-
-    def against_return(self, copy_id, loan_id):
-        if not self.has_copy(copy_id):
-            return ["unknown_copy"]
-        open_loan = self.copies[copy_id].loan
-        if loan_id is not None and loan_id != open_loan:
-            return ["already_returned"]
-        return [] if open_loan else ["copy_not_on_loan"]
 
 
 class LendingMachine(RuleBasedStateMachine):
@@ -334,17 +164,33 @@ class LendingMachine(RuleBasedStateMachine):
         self.example.close()
         ran["examples"] += sys.exception() is None  # Hypothesis gives some up
 
-    @initialize(visits=st.lists(visits, min_size=3, max_size=8))
-    def two_books_three_copies_two_members_and_a_busy_morning(self, visits):
+    @initialize(member=picks, visits=st.lists(visits, min_size=3, max_size=8))
+    def three_books_three_copies_three_members_and_a_busy_morning(self, member, visits):
         small = {"name": "small", **SMALL}
         self.step([], ["policy.set"], policies.set_policy, **small)
+        researchers = {**small, "category": "researcher", **ALLOWED}
+        self.step([], ["policy.set"], policies.set_policy, **researchers)
         self.add_book("Oʻtkan kunlar", ISBN)
+        for title, isbn in [("Oʻtkan kunlar", ""), (" ", ""), ("?", MISREAD_ISBN)]:
+            self.add_book(title, isbn)
         self.add_book("Oʻtkan kunlar", "")
+        self.add_copy(0, " ", restricted=False)
         for book, barcode in enumerate(["A1", "B2", "C3"]):
-            self.add_copy(book % 2, barcode)
+            self.add_copy(book % 2, barcode, restricted=barcode == "C3")
         self.register("aziza", "en")
         self.register("bobur", "uz")
+        self.register("charos", "en")
+        self.somebody_changes_his_mind()
+        self.extend(member)
+        self.carry_home(member)
         self.serve(visits)
+
+    def somebody_changes_his_mind(self):
+        """A hold is ready, moved in vain, and given up; a loan there is not renewed."""
+        self.place_hold(list(self.model.books)[1], list(self.model.members)[-1])
+        self.move(0, 1)
+        self.give_up(None, 0)
+        self.renew_loan(NOBODY)
 
     @rule(title=titles, isbn=isbns)
     def add_book(self, title, isbn):
@@ -388,21 +234,27 @@ class LendingMachine(RuleBasedStateMachine):
             for copy in its_copies:
                 copy.live = False
 
-    @rule(book=picks, barcode=barcodes)
-    def add_copy(self, book, barcode):
+    @rule(book=picks, barcode=barcodes, restricted=st.booleans())
+    def add_copy(self, book, barcode, restricted):
         book_id = pick(self.model.books, book)
         against = ["unknown_book"]
         if self.model.has_book(book_id):
             against = self.model.against_barcode(barcode)
-        copy, facts, hold = Copy(book_id, barcode.strip().upper()), ["copy.added"], None
+        copy = Copy(book_id, barcode.strip().upper(), restricted)
+        facts, hold = ["copy.added"], None
         if not against:
             self.model.copies[NOBODY] = copy  # its id is not known yet
-            facts += self.model.hand_on(NOBODY, self.now + HOUR)
+            facts += self.model.hand_on(NOBODY, self.next_day())
             hold = self.model.kept(NOBODY)
             del self.model.copies[NOBODY]
 
         added = self.step(
-            against, facts, copies.add_copy, book_id=book_id, barcode=barcode
+            against,
+            facts,
+            copies.add_copy,
+            book_id=book_id,
+            barcode=barcode,
+            restricted=restricted,
         )
 
         if added:
@@ -420,7 +272,7 @@ class LendingMachine(RuleBasedStateMachine):
             self.model.copies[copy_id].live = False
 
     @rule(
-        username=st.sampled_from(["aziza", "bobur", "charos"]),
+        username=st.sampled_from(["aziza", "charos", "davron"]),
         language=languages,
     )
     def register(self, username, language):
@@ -436,37 +288,103 @@ class LendingMachine(RuleBasedStateMachine):
         )
 
         if registered:
-            self.model.members[registered.member_id] = username
+            self.model.members[registered.member_id] = Member(username)
 
-    @rule(member=picks, language=languages)
-    def change_preferences(self, member, language):
+    @rule(member=picks, language=languages, category=st.none() | known_categories)
+    def change_preferences(self, member, language, category):
         member_id = pick(self.model.members, member)
 
-        self.step(
-            self.model.against_preferences(member_id, language),
+        changed = self.step(
+            self.model.against_preferences(member_id, language, category),
             ["user.updated"],
             preferences.change_preferences,
             member_id=member_id,
             language=language,
+            category=category,
         )
 
-    @rule(visits=st.lists(visits, min_size=1, max_size=5))
-    def serve(self, visits):
+        if changed and category:
+            self.model.members[member_id].category = category
+
+    @rule(code=st.sampled_from(["teacher", "teacher", "staff", "a b"]))
+    def describe_category(self, code):
+        against = self.model.against_category(code)
+
+        if self.step(
+            against,
+            ["category.described"],
+            categories.describe_category,
+            code=code,
+            name=code,
+        ):
+            self.model.categories.add(code)
+
+    @rule(
+        visits=st.lists(visits, min_size=1, max_size=5),
+        days=st.sampled_from([0, 0, 0, 1, 2, 4]),
+    )
+    def serve(self, visits, days=0):
         """Serve a few in a row: limits are met only where lending is common."""
         for wish, copy, other in visits:
             getattr(self, wish)(pick(self.model.copies, copy), other)
+        self.now += timedelta(days=days)
+
+    @rule(member=picks)
+    def carry_home(self, member):
+        """Somebody takes whatever there is."""
+        for copy_id in list(self.model.copies):
+            self.borrow(copy_id, member)
+        member_id = pick(self.model.members, member)
+        for copy in list(self.model.copies.values()):
+            if copy.borrower == member_id:
+                self.renew_loan(copy.loan)
+
+    @rule(copy=picks, number=picks, visits=st.lists(visits, max_size=2))
+    def queue_up(self, copy, number, visits):
+        """Everybody waits for one book; somebody is moved, and pauses for a while."""
+        copy_id = pick(self.model.copies, copy)
+        self.borrow(copy_id, number)
+        if copy_id in self.model.copies:
+            for member_id in list(self.model.members):
+                self.place_hold(self.model.copies[copy_id].book, member_id)
+        self.wait_for_it(copy_id, number)
+        for position in (2, 1, 0):
+            self.move(number, position)
+        self.suspend(copy_id, number)
+        self.serve(visits, days=number % 4)
+        self.resume(copy_id, number)
+        self.expire(copy_id, number)
+
+    @rule(member=picks, visits=st.lists(visits, min_size=1, max_size=2))
+    def block_for_a_while(self, member, visits):
+        for _ in range(2):
+            self.block(None, member)
+        self.carry_home(member)
+        self.serve(visits)
+        for _ in range(2):
+            self.unblock(None, member)
+
+    @rule(member=picks, visits=st.lists(visits, min_size=1, max_size=2))
+    def let_a_membership_end(self, member, visits):
+        """Soon, mostly; then it goes on, without an end."""
+        self.extend(member)
+        self.carry_home(member)
+        self.serve(visits, days=member % 5)
+        self.carry_home(member)
+        self.extend(0 if member % 2 else member)
 
     def borrow(self, copy_id, member):
         member_id = pick(self.model.members, member)
-        against = self.model.against_loan(copy_id, member_id)
+        today = self.next_day()
+        against = self.model.against_loan(copy_id, member_id, today)
         facts = ["book.borrowed"]
         if not against:
-            hold = self.model.hold_of(member_id, self.model.copies[copy_id].book)
+            hold = self.model.hold_for(member_id, copy_id)
             self.model.copies[copy_id].loan = NOBODY  # gone, and not to be handed on
             if hold:
                 hold.live = False
             if hold and hold.copy not in {None, copy_id}:
-                facts += self.model.hand_on(hold.copy, self.now + HOUR)
+                facts += self.model.hand_on(hold.copy, today)
 
         borrowed = self.step(
             against,
@@ -477,7 +395,9 @@ class LendingMachine(RuleBasedStateMachine):
         )
 
         if borrowed:
-            self.model.loans[borrowed.loan_id] = copy_id
+            loan = Loan(copy_id, member_id, self.model.due_on(member_id, today))
+            assert today_of(borrowed.due_at) == loan.due_on
+            self.model.loans[borrowed.loan_id] = loan
             copy = self.model.copies[copy_id]
             copy.borrower, copy.loan = member_id, borrowed.loan_id
 
@@ -487,19 +407,17 @@ class LendingMachine(RuleBasedStateMachine):
         against = self.model.against_return(copy_id, loan_id)
         facts = ["book.returned"]
         if not against:
-            facts += self.model.hand_on(copy_id, self.now + HOUR)
+            copy = self.model.copies[copy_id]
+            copy.borrower = copy.loan = None
+            facts += self.model.hand_on(copy_id, self.next_day())
 
-        returned = self.step(
+        self.step(
             against,
             facts,
             loans.return_copy,
             copy_id=copy_id,
             loan_id=loan_id,
         )
-
-        if returned:
-            copy = self.model.copies[copy_id]
-            copy.borrower = copy.loan = None
 
     def wait(self, copy_id, number):
         member_id = pick(self.model.members, number)
@@ -508,22 +426,54 @@ class LendingMachine(RuleBasedStateMachine):
             book_id = self.model.copies[copy_id].book
         self.place_hold(book_id, member_id)
 
+    def wait_for_it(self, copy_id, number):
+        """Wait for this very copy, mostly; how long is drawn from the number, too."""
+        member_id = pick(self.model.members, number)
+        book_id = pick(self.model.books, number)
+        if number % 6 and copy_id in self.model.copies:
+            book_id = self.model.copies[copy_id].book
+        days, open_ended = [(1, False), (None, False), (None, True), (0, False)][
+            number // 3
+        ]
+        self.place_hold(
+            book_id, member_id, copy_id=copy_id, days=days, open_ended=open_ended
+        )
+
     @rule(book=picks, member=picks)
     def wait_for_any_book(self, book, member):
         book_id = pick(self.model.books, book)
         self.place_hold(book_id, pick(self.model.members, member))
 
-    def place_hold(self, book_id, member_id):
-        against = self.model.against_hold(book_id, member_id)
-        hold, facts = Hold(book_id, member_id), ["hold.placed"]
+    def place_hold(
+        self, book_id, member_id, *, copy_id=None, days=None, open_ended=False
+    ):
+        today = self.next_day()
+        against = self.model.against_hold(
+            book_id, member_id, copy_id, days, open_ended, today
+        )
+        facts, hold = ["hold.placed"], None
         if not against:
+            waits = timedelta(days=days or SMALL["hold_days"])
+            hold = Hold(
+                book_id,
+                member_id,
+                self.model.new_number(book_id),
+                wanted=copy_id,
+                ends_on=None if open_ended else today + waits,
+            )
             self.model.holds[NOBODY] = hold  # its id is not known yet
-            for free in self.model.free(book_id):
-                facts += self.model.hand_on(free, self.now + HOUR)
+            facts += self.model.hand_out(book_id, today)
             del self.model.holds[NOBODY]
 
         placed = self.step(
-            against, facts, holds.place_hold, book_id=book_id, member_id=member_id
+            against,
+            facts,
+            holds.place_hold,
+            book_id=book_id,
+            member_id=member_id,
+            copy_id=copy_id,
+            days=days,
+            open_ended=open_ended,
         )
 
         if placed:
@@ -534,10 +484,9 @@ class LendingMachine(RuleBasedStateMachine):
         against = self.model.against_end_of_hold(hold_id)
         self.end_hold(hold_id, against, "hold.cancelled", holds.cancel_hold)
 
-    @rule(number=picks)
-    def expire(self, number):
+    def expire(self, copy_id, number):
         hold_id = pick(self.model.holds, number)
-        against = self.model.against_expiry(hold_id, self.now + HOUR)
+        against = self.model.against_expiry(hold_id, self.next_day())
         self.end_hold(hold_id, against, "hold.expired", holds.expire_hold)
 
     def end_hold(self, hold_id, against, fact, operation):
@@ -546,16 +495,109 @@ class LendingMachine(RuleBasedStateMachine):
             hold = self.model.holds[hold_id]
             hold.live = False
             if hold.copy:
-                facts += self.model.hand_on(hold.copy, self.now + HOUR)
+                facts += self.model.hand_on(hold.copy, self.next_day())
 
         self.step(against, facts, operation, hold_id=hold_id)
 
-    def renew(self, copy_id, number):
-        loan_id = pick(self.model.loans, number)
-        against = self.model.against_renewal(loan_id)
+    def suspend(self, copy_id, number):
+        hold_id, today = pick(self.model.holds, number), self.next_day()
+        until = None if number % 3 == 0 else today + timedelta(days=number % 3 - 1)
+        against = self.model.against_suspension(hold_id, until, today)
 
-        if self.step(against, ["book.renewed"], loans.renew_loan, loan_id=loan_id):
-            self.model.renewals[loan_id] += 1
+        if self.step(
+            against,
+            ["hold.suspended"],
+            turns.suspend_hold,
+            hold_id=hold_id,
+            until=until,
+        ):
+            hold = self.model.holds[hold_id]
+            hold.suspended, hold.resumes_on = True, until
+
+    def resume(self, copy_id, number):
+        self.take_up(number, in_time=False)
+
+    def resume_in_time(self, copy_id, number):
+        self.take_up(number, in_time=True)
+
+    def take_up(self, number, *, in_time):
+        hold_id, today = pick(self.model.holds, number), self.next_day()
+        against = self.model.against_resuming(hold_id, today, in_time=in_time)
+        facts = ["hold.resumed"]
+        if not against:
+            hold = self.model.holds[hold_id]
+            hold.suspended, hold.resumes_on = False, None
+            facts += self.model.hand_out(hold.book, today)
+
+        operation = turns.resume_in_time if in_time else turns.resume_hold
+        self.step(against, facts, operation, hold_id=hold_id)
+
+    def move(self, number, position):
+        hold_id = pick(self.model.holds, number)
+        against = self.model.against_move(hold_id, position)
+        facts = [] if against else self.model.move(hold_id, position)
+
+        self.step(against, facts, turns.move_hold, hold_id=hold_id, position=position)
+
+    def renew(self, copy_id, number):
+        self.renew_loan(pick(self.model.loans, number))
+
+    def renew_loan(self, loan_id):
+        today = self.next_day()
+        against = self.model.against_renewal(loan_id, today)
+
+        renewed = self.step(
+            against, ["book.renewed"], loans.renew_loan, loan_id=loan_id
+        )
+
+        if renewed:
+            loan = self.model.loans[loan_id]
+            loan.due_on = self.model.renewed_on(loan, today)
+            loan.renewals += 1
+            assert today_of(renewed.due_at) == loan.due_on
+
+    def block(self, copy_id, number):
+        member_id = pick(self.model.members, number)
+        reason = ["fees", "other", "He shouts."][number % 3]
+        against = self.model.against_block(member_id, reason)
+
+        if self.step(
+            against,
+            ["user.blocked"],
+            membership.block_member,
+            member_id=member_id,
+            reason=reason,
+        ):
+            self.model.members[member_id].blocked.add(reason)
+
+    def unblock(self, copy_id, number):
+        member_id = pick(self.model.members, number)
+        reason = [None, None, "fees"][number % 3]
+        against = self.model.against_unblock(member_id, reason)
+
+        if self.step(
+            against,
+            ["user.unblocked"],
+            membership.unblock_member,
+            member_id=member_id,
+            reason=reason,
+        ):
+            blocked = self.model.members[member_id].blocked
+            blocked -= {reason} if reason else {*blocked}
+
+    def extend(self, number):
+        member_id, today = pick(self.model.members, number), self.next_day()
+        until = today + timedelta(days=number - 1) if number % 4 else None
+        against = self.model.against_extension(member_id, until, today)
+
+        if self.step(
+            against,
+            ["user.extended"],
+            membership.extend_membership,
+            member_id=member_id,
+            until=until,
+        ):
+            self.model.members[member_id].expires_on = until
 
     @precondition(lambda self: len(self.model.members) > 2)
     @rule(member=picks)
@@ -604,8 +646,18 @@ class LendingMachine(RuleBasedStateMachine):
             self.compared = self.recorded
 
     @invariant()
+    def queues_are_as_predicted(self):
+        rows = HoldRow.objects.open().with_positions()
+        places = {row.id: (row.copy_id, row.position) for row in rows}
+        assert places == self.model.queue()
+
+    @invariant()
     def nothing_else_is_recorded(self):
         assert Event.objects.count() == self.recorded
+
+    def next_day(self):
+        """Return which day it is when the next step is taken."""
+        return today_of(self.now + HOUR)
 
     def step(self, against, facts, operation, **arguments):
         """Take a step, and compare the answer with the one that is right."""
@@ -649,7 +701,7 @@ def allow_pauses():
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
-@pytest.mark.timeout(300 + EXAMPLES)
+@pytest.mark.timeout(600 + EXAMPLES)
 def test_every_answer_is_predicted_and_every_table_adds_up(
     django_db_setup, django_db_blocker
 ):
@@ -672,4 +724,4 @@ def test_every_answer_is_predicted_and_every_table_adds_up(
         )
 
     sys.stdout.write(f"\nexamples={ran['examples']}\n")  # `manage.py proof` adds up
-    assert met.keys() == EVENTS | REFUSALS
+    assert met.keys() ^ (EVENTS | REFUSALS) == set()
