@@ -117,22 +117,23 @@ def wanted_by_others(loan: Loan, now: datetime) -> int:
     waiting = list(
         Hold.objects.in_turn(loan.book_id, now)
         .exclude(member=loan.member_id)
-        .select_related("member")
+        .select_related("member", "pickup_branch")
     )
     free = free_copies(loan.book_id) if waiting else []
     wanted = 0
     for hold in waiting:
-        given = next((copy for copy in free if _may_have(copy, hold)), None)
+        given = next((copy for copy in free if _may_have(copy, hold, now)), None)
         if given is not None:
             free.remove(given)
         else:
-            wanted += _may_have(loan.copy, hold)
+            wanted += _may_have(loan.copy, hold, now)
     return wanted
 
 
-def _may_have(copy: Copy, hold: Hold) -> bool:
+def _may_have(copy: Copy, hold: Hold, now: datetime) -> bool:
     policy = policies.for_loan(copy.branch_id, hold.member.category, copy.kind)
-    return _suits(policy, copy, hold)
+    pickup_until = _pickup_until(hold.pickup_branch, policy, now)
+    return pickup_until is not None and _suits(policy, copy, hold)
 
 
 def _suits(policy: Policy, copy: Copy, hold: Hold) -> bool:

@@ -203,6 +203,20 @@ def test_nothing_is_sent_to_a_branch_that_never_opens(
     assert status(hold.hold_id) == "waiting"
 
 
+def test_a_wish_that_nobody_could_pick_up_keeps_no_one_from_renewing(
+    db, a_loan, a_hold, a_branch, there, now
+):
+    kept, wanted = a_loan(), a_loan()
+    a_hold(kept.book_id, pickup_branch_id=a_branch(closed_weekdays=range(7)))
+    a_hold(wanted.book_id, pickup_branch_id=there)
+
+    renewed = loans.renew_loan(loan_id=kept.loan_id, now=now + DAY)
+
+    assert renewed.due_at > kept.due_at
+    with pytest.raises(OnHoldForOther):
+        loans.renew_loan(loan_id=wanted.loan_id, now=now + DAY)
+
+
 def test_a_branch_that_never_opens_any_more_sends_the_copy_home(
     under_way, there, here, now
 ):
