@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from library.catalog.calendars import Calendar
+from library.catalog.refusals import BranchNeverOpens
 from library.lending.copy_refusals import (
     MarkedCopy,
     ReturnedByClaim,
@@ -188,11 +189,22 @@ def _against_renewal(
     if loan.renewals >= policy.renewal_limit:
         yield RenewalsUsed(loan.renewals, policy.renewal_limit)
     yield from _too_soon(policy, calendar, loan, today)
+    yield from _no_gain(policy, calendar, loan, now)
+
+
+def _no_gain(
+    policy: Policy, calendar: Calendar, loan: LoanStanding, now: datetime
+) -> Iterator[Refusal]:
     ends_on = loan.membership.expires_on
-    if policy.loan_days and ends_on is not None and today <= ends_on:
+    if not policy.loan_days or ends_on is None or calendar.day_of(now) > ends_on:
+        return
+    try:
         due = renewed_due_date(policy, calendar, loan, now)
-        if due.at <= loan.due_at:
-            yield NoGain(loan.copy_id, ends_on)
+    except BranchNeverOpens as never:  # one reason among the others
+        yield never
+        return
+    if due.at <= loan.due_at:
+        yield NoGain(loan.copy_id, ends_on)
 
 
 def _too_soon(

@@ -43,7 +43,10 @@ def _(row: Row, event: UserUpdated) -> Row:
 
 @members.on(UserErased)
 def _(row: Row, event: UserErased) -> Row:
-    return replace(row, muted=[], blocked=[], erased_at=event.erased_at)
+    # Nobody is left who could wish for a history: what was borrowed is forgotten, too.
+    return replace(
+        row, muted=[], blocked=[], keep_history=False, erased_at=event.erased_at
+    )
 
 
 @members.on(UserBlocked)

@@ -220,3 +220,15 @@ def test_nobody_takes_the_copy_while_its_past_is_forgotten(
     forget(loan, now + DELAY * 2)
 
     assert [type(each) for each in tried] == [OperationalError]
+
+
+def test_what_an_erased_member_borrowed_is_forgotten_whatever_they_wished(
+    db, a_member, returned, now
+):
+    member_id = a_member()
+    change_preferences(member_id=member_id, keep_history=True, now=now)
+    returned(member_id=member_id)
+
+    erase_member(member_id=member_id, now=now)
+
+    assert forgotten_by(now + DELAY * 2) == (1, 0)

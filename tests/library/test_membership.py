@@ -25,6 +25,7 @@ from library.members.refusals import (
     UnknownMember,
 )
 from library.policies import policies
+from library.refusals import Refusal
 from outbox.models import Event
 from tests.threads import at_once
 
@@ -333,6 +334,23 @@ def test_all_that_speaks_against_a_member_is_said_together(
     member = ["member_expired", "member_blocked"]
     assert codes(borrowing) == [*member, "already_on_loan_to_member"]
     assert codes(renewing) == [*member, "renewals_used"]
+
+
+def test_a_branch_that_never_opens_any_more_is_one_reason_among_the_others(
+    db, a_branch, a_copy, a_loan, a_member_until, now
+):
+    here = a_branch(name="Chorsu")
+    member_id = a_member_until(date(2026, 3, 20))
+    loan = a_loan(copy_id=a_copy(branch_id=here), member_id=member_id)
+    membership.block_member(member_id=member_id, reason="conduct", now=now)
+    never = {"closed_weekdays": range(7), "time_zone": "UTC"}
+    branches.describe_branch(branch_id=here, name="Chorsu", now=now, **never)
+
+    with pytest.raises(Refusal) as refusal:
+        loans.renew_loan(loan_id=loan.loan_id, now=now)
+
+    codes = [each.code for each in refusal.value.reasons]
+    assert codes == ["member_blocked", "branch_never_opens"]
 
 
 def test_a_membership_is_extended_to_a_day_that_is_to_come(db, a_member, now):
