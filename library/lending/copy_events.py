@@ -36,7 +36,11 @@ class CopySent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyArrived:
-    """A copy is where it was sent; `hold_id` is the hold it was under way for."""
+    """
+    A copy is where it was sent, or at home if nobody is to have it any more.
+
+    `hold_id` is the hold it was under way for.
+    """
 
     type: ClassVar[str] = "copy.arrived"
     schema_version: ClassVar[int] = 1

@@ -266,6 +266,20 @@ def test_who_waits_no_longer_leaves_the_copy_under_way_to_the_next(
     assert (hold.status, hold.branch_id) == ("ready", there)
 
 
+def test_a_copy_under_way_for_nobody_is_on_the_shelf_where_it_is_at_home(
+    under_way, here, third, now
+):
+    copy_id, hold_id = under_way
+    assert scan_copy(copy_id=copy_id, at=here, now=now).status == "in_transit"
+    holds.cancel_hold(hold_id=hold_id, now=now)
+
+    assert scan_copy(copy_id=copy_id, at=third, now=now).status == "in_transit"
+    assert scan_copy(copy_id=copy_id, at=here, now=now).status == "on_shelf"
+
+    assert said()[-1] == "copy.arrived"
+    assert not Transit.objects.exists()
+
+
 def test_a_copy_nobody_came_for_goes_home(under_way, here, there, now):
     copy_id, hold_id = under_way
     scan_copy(copy_id=copy_id, at=there, now=now)
