@@ -146,7 +146,8 @@ def test_a_demo_that_ended_well_is_summed_up():
 
 
 def test_what_pytest_found_is_the_figure():
-    well = Ran(True, ["examples=1000", ".", "==== 1 passed in 3.14s ===="])
+    both = ["examples=1000 of=lending", "examples=1000 of=whereabouts"]
+    well = Ran(True, [*both, ".", "==== 1 passed in 3.14s ===="])
     badly = Ran(False, ["F", "==== 1 failed in 2.71s ===="])
 
     assert machines.finding([well, badly]) == Finding(
@@ -156,8 +157,9 @@ def test_what_pytest_found_is_the_figure():
 
 
 def test_fewer_examples_than_asked_prove_less():
-    enough = Ran(True, ["examples=1000", "1 passed"])
-    fewer = Ran(True, ["examples=999", "1 passed"])
+    other = "examples=1000 of=whereabouts"
+    enough = Ran(True, ["examples=1000 of=lending", other, "1 passed"])
+    fewer = Ran(True, ["examples=999 of=lending", other, "1 passed"])
 
     finding = machines.finding([enough, fewer])
 

@@ -723,5 +723,6 @@ def test_every_answer_is_predicted_and_every_table_adds_up(
             ),
         )
 
-    sys.stdout.write(f"\nexamples={ran['examples']}\n")  # `manage.py proof` adds up
+    # `manage.py proof` adds up.
+    sys.stdout.write(f"\nexamples={ran['examples']} of=lending\n")
     assert met.keys() ^ (EVENTS | REFUSALS) == set()

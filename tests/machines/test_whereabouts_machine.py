@@ -409,7 +409,7 @@ def pick(known, number):
     return choices[number % len(choices)]
 
 
-@pytest.mark.timeout(300 + EXAMPLES)
+@pytest.mark.timeout(300 + 5 * EXAMPLES)
 def test_every_answer_is_predicted_and_every_copy_is_where_it_should_be(
     django_db_setup, django_db_blocker
 ):
@@ -431,5 +431,6 @@ def test_every_answer_is_predicted_and_every_copy_is_where_it_should_be(
             ),
         )
 
-    sys.stdout.write(f"\nexamples={ran['examples']}\n")  # `manage.py proof` adds up
+    # `manage.py proof` adds up.
+    sys.stdout.write(f"\nexamples={ran['examples']} of=whereabouts\n")
     assert met.keys() == EVENTS | REFUSALS
