@@ -61,11 +61,17 @@ def do(name: str, *, now: datetime) -> Done:
     """
     Deal with each entry of a duty, in a transaction of its own.
 
-    One that fails is logged, stops no other, and is tried again with the next run.
+    One that fails is logged, stops no other, and is tried again with the next run. So
+    is a duty that cannot even say what is due.
     """
     find, act = DUTIES[name]
+    try:
+        due = find(now)
+    except Exception:
+        logger.exception("%s failed to find what is due and will be tried again", name)
+        return Done(name, failed=1)
     done = failed = 0
-    for entry in find(now):
+    for entry in due:
         try:
             act(entry, now)
             done += 1

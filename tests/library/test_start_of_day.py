@@ -129,6 +129,24 @@ def test_one_failing_entry_does_not_stop_the_others(db, a_loan, monkeypatch, cap
     assert str(broken) in caplog.text
 
 
+def test_a_duty_that_cannot_say_what_is_due_does_not_stop_the_others(
+    db, a_loan, monkeypatch, caplog
+):
+    a_loan()
+
+    def fail(now):
+        raise RuntimeError("a fault of ours")
+
+    first = next(iter(start_of_day.DUTIES))
+    _, act = start_of_day.DUTIES[first]
+    monkeypatch.setitem(start_of_day.DUTIES, first, (fail, act))
+
+    found = done(MORNING)
+
+    assert (found[first], found["mark_overdue"]) == ((0, 1), (1, 0))
+    assert first in caplog.text
+
+
 def test_two_runs_at_once_do_nothing_twice(committed_db, a_loan, a_hold):
     for _ in range(5):
         a_loan()
