@@ -179,41 +179,41 @@ def test_unknown_signatures_beside_a_good_one_do_no_harm(db, handler):
 
 
 @pytest.mark.parametrize(
-    "request_",
+    "make",
     [
-        a_request(secret=OTHER),
-        a_request(at=int(time.time()) - 400),
-        a_request(at=int(time.time()) + 40_000),  # it is made long before it comes
-        a_request(webhook_signature="v1,AAAA"),
-        a_request(webhook_signature=""),
+        lambda: a_request(secret=OTHER),
+        lambda: a_request(at=int(time.time()) - 400),
+        lambda: a_request(at=int(time.time()) + 400),
+        lambda: a_request(webhook_signature="v1,AAAA"),
+        lambda: a_request(webhook_signature=""),
     ],
 )
-def test_who_is_not_known_is_a_401(db, request_):
-    assert refusal(request_) == (401, "bad_signature")
+def test_who_is_not_known_is_a_401(db, make):
+    assert refusal(make()) == (401, "bad_signature")
 
 
 @pytest.mark.parametrize(
-    "request_",
+    "make",
     [
-        a_request(webhook_id=None),
-        a_request(webhook_timestamp=None),
-        a_request(webhook_signature=None),
-        a_request(webhook_id="msg_1,msg_1"),  # came twice
-        a_request(webhook_id="a.b"),
-        a_request(webhook_id="a" * 256),
-        a_request(webhook_timestamp="1614265330,1614265330"),
-        a_request(webhook_timestamp="٣"),
-        a_request(webhook_timestamp="1e9"),
-        a_request(b""),
-        a_request(b"{"),
-        a_request(b"NaN"),
-        a_request(b'"\xff"'),
-        a_request(b"[" * 5000),
-        a_request(rb'{"type": "a\u0000b"}'),
+        lambda: a_request(webhook_id=None),
+        lambda: a_request(webhook_timestamp=None),
+        lambda: a_request(webhook_signature=None),
+        lambda: a_request(webhook_id="msg_1,msg_1"),  # came twice
+        lambda: a_request(webhook_id="a.b"),
+        lambda: a_request(webhook_id="a" * 256),
+        lambda: a_request(webhook_timestamp="1614265330,1614265330"),
+        lambda: a_request(webhook_timestamp="٣"),
+        lambda: a_request(webhook_timestamp="1e9"),
+        lambda: a_request(b""),
+        lambda: a_request(b"{"),
+        lambda: a_request(b"NaN"),
+        lambda: a_request(b'"\xff"'),
+        lambda: a_request(b"[" * 5000),
+        lambda: a_request(rb'{"type": "a\u0000b"}'),
     ],
 )
-def test_what_is_malformed_is_a_400(db, request_):
-    assert refusal(request_) == (400, "malformed_message")
+def test_what_is_malformed_is_a_400(db, make):
+    assert refusal(make()) == (400, "malformed_message")
 
 
 def test_text_that_only_speaks_of_a_nul_is_taken(db, handler):
