@@ -839,7 +839,8 @@ def test_a_connection_the_receiver_closed_is_made_again(receiver):
 
 
 def test_cookies_are_not_kept(receiver):
-    server = receiver(saying(response("200 OK", Set_Cookie="a=b")))
+    said = response("200 OK", Set_Cookie="a=b", Connection="close")  # it does
+    server = receiver(saying(said))
 
     with Session() as session:
         post(server.url, session=session)
