@@ -20,6 +20,7 @@ from config.state import keep_private, make_state_folder
 
 POSTGRESQL = ("postgresql://", "postgres://")
 BROKERS = ("amqp", "amqps", "redis", "rediss")  # besides PostgreSQL
+PREPARE_THRESHOLD = 5  # a statement said as often by a connection has its plan kept
 SEALING_KEY_BYTES = 32  # AES-256
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
@@ -54,8 +55,9 @@ def database(value: str) -> dict[str, Any]:
     value = value or embedded.url_of_running() or ""
     if not value:
         return {"ENGINE": "config.no_database", "NAME": "none"}
-    rest = _postgresql_parameters(value)
+    rest: dict[str, Any] = _postgresql_parameters(value)
     rest.setdefault("connect_timeout", "5")  # seconds; libpq would wait for minutes
+    rest["prepare_threshold"] = PREPARE_THRESHOLD
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": rest.pop("dbname", ""),

@@ -17,10 +17,10 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection
 from django.db.models import Max
 from django_outbox_pattern.models import Published, StatusChoice
 
+from outbox import prepared
 from outbox.copying import MANY, copy_in
 from outbox.models import Event
 
@@ -110,7 +110,7 @@ def _json(value: Any) -> str:
 
 def _append(facts: Sequence[Fact]) -> None:
     rows = [_given(fact) for fact in facts]
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_APPEND, [_json(rows), NEVER, StatusChoice.SCHEDULE])
         written = dict(cursor.fetchall())
     for fact in facts:

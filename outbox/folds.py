@@ -21,6 +21,7 @@ from django.db.models.fields import NOT_PROVIDED
 
 from outbox.codec import DomainEvent
 from outbox.errors import WriteOutsideAdvance
+from outbox.locked import locked
 
 Key = Any
 Row = Any
@@ -145,6 +146,10 @@ class Fold:
 
 class FoldedQuerySet(models.QuerySet[M]):
     """Reads as any other; refuses to write."""
+
+    def locked(self, key: Any, related: str = "") -> M | None:
+        """Return the row with this key, as `outbox.locked` does."""
+        return locked(self.model, key, related)
 
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise WriteOutsideAdvance(self.model._meta.db_table)

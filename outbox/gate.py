@@ -13,6 +13,7 @@ import time
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
 
+from outbox import prepared
 from outbox.errors import OutsideTransaction
 
 GATE = 0x6B757475  # "kutu": one key for the whole database
@@ -26,7 +27,7 @@ def enter() -> None:
     Raises OutsideTransaction where there is no transaction to hold it for.
     """
     _check_in_transaction("gate.enter()")
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [GATE])
 
 

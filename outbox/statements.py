@@ -12,9 +12,13 @@ from functools import cached_property
 from typing import Any
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
+from outbox import prepared
 from outbox.copying import MANY, copy_in
 from outbox.folds import Fold, Key, Row
+
+LONG = 200  # values; a statement with more is not said again word for word
 
 
 class Statements:
@@ -36,8 +40,9 @@ class Statements:
             f"SELECT {', '.join(self._column.values())} FROM {self._table} "  # noqa: S608
             f"WHERE {self._with(keys)} ORDER BY {self._key} FOR NO KEY UPDATE"
         )
-        with connection.cursor() as cursor:
-            cursor.execute(query, self._values(keys))
+        values = self._values(keys)
+        with _cursor(values) as cursor:
+            cursor.execute(query, values)
             rows = cursor.fetchall()
         return [dict(zip(self._column, row, strict=True)) for row in rows]
 
@@ -75,11 +80,15 @@ class Statements:
         return f"INSERT INTO {self._table} ({columns}) VALUES"
 
     def _with(self, keys: Collection[Key]) -> str:
-        place = _places(len(self._fold.key_columns)) if self._several else "%s"
+        if not self._several:
+            return f"{self._key} = ANY(%s)"
+        place = _places(len(self._fold.key_columns))
         return f"({self._key}) IN ({', '.join([place] * len(keys))})"
 
     def _values(self, keys: Collection[Key]) -> list[Any]:
-        return [part for key in keys for part in key] if self._several else list(keys)
+        if not self._several:
+            return [list(keys)]
+        return [part for key in keys for part in key]
 
 
 def _places(count: int) -> str:
@@ -91,5 +100,10 @@ def _quoted(name: str) -> str:
 
 
 def _run(statement: str, values: Sequence[Any]) -> None:
-    with connection.cursor() as cursor:
+    with _cursor(values) as cursor:
         cursor.execute(statement, values)
+
+
+def _cursor(values: Sequence[Any]) -> CursorWrapper:
+    """Return one that has plans kept, unless a statement is too rare to be kept."""
+    return prepared.cursor() if len(values) < LONG else connection.cursor()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from django.db import connections
+from django.db import connection, connections
 
 PATIENCE = 60
 
@@ -46,3 +46,16 @@ def in_thread(work):
     thread = threading.Thread(target=run)
     thread.start()
     return thread
+
+
+def wait_until_it_waits(thread):
+    """Return once another session waits for a lock of ours."""
+    with connection.cursor() as cursor:
+        while thread.is_alive():
+            cursor.execute(
+                "SELECT count(*), pg_sleep(0.02) FROM pg_locks "
+                "WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("it did not wait")

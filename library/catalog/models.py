@@ -19,7 +19,7 @@ class BranchQuerySet(FoldedQuerySet["Branch"]):
 
     def lock(self, branch_id: UUID) -> Branch:
         """Return a branch, locked until the transaction ends."""
-        found = self.select_for_update(no_key=True).filter(id=branch_id).first()
+        found = self.locked(branch_id)
         if found is None:
             raise UnknownBranch(branch_id)
         return found
@@ -34,8 +34,8 @@ class BookQuerySet(FoldedQuerySet["Book"]):
 
     def lock(self, book_id: UUID) -> Book:
         """Return a live book, locked until the transaction ends."""
-        book = self.live().select_for_update(no_key=True).filter(id=book_id).first()
-        if book is None:
+        book = self.locked(book_id)
+        if book is None or book.withdrawn_at is not None:
             raise UnknownBook(book_id)
         return book
 
@@ -58,9 +58,8 @@ class CopyQuerySet(FoldedQuerySet["Copy"]):
 
     def lock(self, copy_id: UUID) -> Copy:
         """Return a copy in stock, locked until the transaction ends."""
-        held = self.live().select_for_update(no_key=True, of=("self",))
-        copy = held.select_related("branch").filter(id=copy_id).first()
-        if copy is None:
+        copy = self.locked(copy_id, related="branch")
+        if copy is None or copy.removed_at is not None:
             raise UnknownCopy(copy_id)
         return copy
 

@@ -6,20 +6,18 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from library.accounts import fees
 from library.accounts.events import FeeCharged
-from library.accounts.models import Fee
 from library.advance import advance
 from library.catalog.copies import held_with_book
 from library.catalog.models import Book, Copy
-from library.lending import holds, queue, rules
+from library.lending import holds, queue, rules, standing
 from library.lending.copy_events import CopyLost
 from library.lending.copy_refusals import loan_over
 from library.lending.events import CopyBorrowed, CopyRenewed, CopyReturned
 from library.lending.held import place
-from library.lending.models import Hold, Loan, Transit
+from library.lending.models import Hold, Loan
 from library.lending.refusals import AlreadyReturned, CopyNotOnLoan, UnknownLoan
 from library.members.models import Member
 from library.policies import policies
@@ -48,17 +46,9 @@ def borrow_copy(
     copy = _held(copy_id, hold)
 
     policy = policies.for_loan(copy.branch_id, member.category, copy.kind)
-    count, late = Loan.objects.filter(member=member).counted(copy.branch_id, now)
-    standing = rules.MemberStanding(
-        membership=member.membership,
-        open_loans=count,
-        overdue=late,
-        balance=Fee.objects.filter(member=member).balance() if policy.fee_limit else 0,
-    )
-    today = copy.calendar.day_of(now)
-    rules.check_may_borrow(policy, standing, _standing(copy), today)
+    asks, wanted, transit_id = standing.of(member, copy, now)
+    rules.check_may_borrow(policy, asks, wanted, copy.calendar.day_of(now))
     due = rules.due_date(policy, copy.calendar, now, member.expires_on)
-    transit = Transit.objects.of_copy(copy.id)
 
     borrowed = CopyBorrowed(
         loan_id=new_id(),
@@ -74,7 +64,7 @@ def borrow_copy(
         policy_version=policy.version,
         hold_id=hold.id if hold else None,
         hold_copy_id=hold.copy_id if hold and hold.ready_at else None,
-        transit_id=transit.id if transit else None,
+        transit_id=transit_id,
         category=member.category,
         kind=copy.kind,
         shortened=due.shortened,
@@ -101,7 +91,7 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
     member = borrower(loan_id)
     loan = open_and_held(loan_id)
     policy = policies.for_loan(loan.branch_id, member.category, loan.copy.kind)
-    standing = rules.LoanStanding(
+    stands = rules.LoanStanding(
         membership=member.membership,
         copy_id=loan.copy_id,
         due_at=loan.due_at,
@@ -109,8 +99,8 @@ def renew_loan(*, loan_id: UUID, now: datetime) -> CopyRenewed:
         wanted_by_others=queue.wanted_by_others(loan, now),
         claimed=loan.claimed_at is not None,
     )
-    rules.check_may_renew(policy, loan.calendar, standing, now)
-    due = rules.renewed_due_date(policy, loan.calendar, standing, now)
+    rules.check_may_renew(policy, loan.calendar, stands, now)
+    due = rules.renewed_due_date(policy, loan.calendar, stands, now)
 
     renewed = CopyRenewed(
         loan_id=loan.id,
@@ -201,9 +191,11 @@ def open_and_held(loan_id: UUID) -> Loan:
 
 def _hold_of(member: Member, copy_id: UUID) -> Hold | None:
     """Return the member's open hold of the copy's book, the book then locked."""
-    mine = Hold.objects.open().filter(member=member, book__copies=copy_id)
-    mine = mine.filter(Q(wanted_copy=None) | Q(wanted_copy=copy_id))
-    hold = mine.first()  # only who holds the member's lock could place one
+    hold_id = standing.hold_of(member.id, copy_id)
+    if hold_id is None:  # only who holds the member's lock could place one
+        return None
+    mine = Hold.objects.open().filter(id=hold_id)
+    hold = mine.first()
     if hold is None:
         return None
     Book.objects.lock(hold.book_id)
@@ -234,22 +226,3 @@ def with_fee(
         now=now,
     )
     return [fact, fee] if fee else [fact]
-
-
-def _standing(copy: Copy) -> rules.CopyStanding:
-    loan = Loan.objects.of_copy(copy.id)
-    if loan is None:
-        kept = Hold.objects.assigned().filter(copy=copy.id)
-        kept_for = kept.values_list("member", flat=True).first()
-        return rules.CopyStanding(
-            copy_id=copy.id,
-            kept_for=kept_for,
-            condition=copy.condition,
-            restricted=copy.restricted,
-        )
-    return rules.CopyStanding(
-        copy_id=copy.id,
-        borrower_id=loan.member_id,
-        due_at=loan.due_at,
-        restricted=copy.restricted,
-    )

@@ -136,9 +136,8 @@ class MemberQuerySet(FoldedQuerySet["Member"]):
 
     def lock(self, member_id: UUID) -> Member:
         """Return a member who was not erased, locked until the transaction ends."""
-        there = self.filter(id=member_id, erased_at__isnull=True)
-        found = there.select_for_update(no_key=True).first()
-        if found is None:
+        found = self.locked(member_id)
+        if found is None or found.erased_at is not None:
             raise UnknownMember(member_id)
         return found
 

@@ -80,7 +80,7 @@ def test_deliveries_cost_the_same_however_many(
 def test_borrowing_costs_this_much(reader, a_copy, django_assert_num_queries):
     given = {"copy_id": a_copy()}
 
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(14):
         answer = reader.post("/api/v1/loans/", given)
 
     assert answer.status_code == 201
@@ -89,7 +89,7 @@ def test_borrowing_costs_this_much(reader, a_copy, django_assert_num_queries):
 def test_a_key_costs_this_much_more(reader, a_copy, django_assert_num_queries):
     given = {"copy_id": a_copy()}
 
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(19):
         answer = reader.keyed("/api/v1/loans/", given, "k1")
 
     assert answer.status_code == 201

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -220,6 +221,18 @@ def test_a_policy_says_how_long_and_how_many(db, a_copy, a_member, a_loan, now):
     assert loan.due_at == datetime(2026, 3, 9, 23, 59, 59, tzinfo=UTC)
     with pytest.raises(LoanLimit):
         a_loan(member_id=member_id)
+
+
+def test_what_applies_is_the_first_of_those_that_fit(db, a_branch, now):
+    branch_id = a_branch()
+    named = ("branch_id", "category", "kind")
+    for each in product((branch_id, None), ("reader", ""), ("book", "")):
+        match = dict(zip(named, each, strict=True))
+        policies.set_policy(name=f"{each}"[:100], now=now, **match)
+
+    for asked in product((branch_id, None), ("reader", "staff"), ("book", "dvd")):
+        fitting = policies.explain(*asked)
+        assert policies.for_loan(*asked) == policies.numbers_of(fitting[0]), asked
 
 
 def test_what_is_not_for_loan_is_lent_to_those_whom_a_policy_names(

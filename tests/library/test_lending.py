@@ -215,7 +215,7 @@ def test_a_borrow_asks_the_database_so_often(
     copy_id, member_id = a_copy(), a_member()
 
     # A savepoint and its release, the gate, member locked, a hold of theirs, the
-    # copy locked, the policy, loans counted, the copy's loan, hold and way; the row of
-    # the loan; the event and its outbox row in one.
-    with django_assert_num_queries(13):
+    # copy locked, the policy, how both stand, the row of the loan; the event and its
+    # outbox row in one.
+    with django_assert_num_queries(10):
         loans.borrow_copy(copy_id=copy_id, member_id=member_id, now=now)

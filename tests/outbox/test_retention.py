@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django_outbox_pattern.models import Published
 
 from outbox import duties, points, replays, retention
@@ -14,7 +14,7 @@ from outbox.columns import Now
 from outbox.duties import Duties
 from outbox.models import Attempt, Delivery, Event, Position, Status, Tally
 from tests.outbox.owing import change, ended, owe
-from tests.threads import at_once, in_thread
+from tests.threads import at_once, in_thread, wait_until_it_waits
 
 PATIENCE = 20
 MONTH = timedelta(days=30)
@@ -224,19 +224,6 @@ def test_what_starts_anew_at_this_moment_keeps_all_of_its_event(committed_db, no
     owed.refresh_from_db()
     sibling.refresh_from_db()
     assert owed.status == Status.PENDING
-
-
-def wait_until_it_waits(thread):
-    """Return once another session waits for a lock of ours."""
-    with connection.cursor() as cursor:
-        while thread.is_alive():
-            cursor.execute(
-                "SELECT count(*), pg_sleep(0.02) FROM pg_locks "
-                "WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-            )
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("it did not wait")
 
 
 def test_one_at_a_time_prunes(committed_db, now):
