@@ -168,7 +168,7 @@ def _by_orm(count: int) -> float:
     started = time.perf_counter()
     with transaction.atomic():
         shelves.model.objects.all()._raw_delete("default")
-        for recorded in log.read(after=0, limit=count):
+        for recorded in log.read(after=0, upto=count):
             apply([shelves], [recorded.event])
         took = time.perf_counter() - started
         transaction.set_rollback(True)

@@ -21,6 +21,7 @@ from outbox.models import Position
 from projections import quarantine, registry
 from projections.errors import describe
 from projections.models import Checkpoint
+from projections.reading import last_position
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def catch_up_all() -> int:
     have had their turn.
     """
     total, pauses = 0, list[Exception]()
-    for fold in registry.read_models().values():
+    for fold in _behind():
         try:
             total += _to_the_end(fold)
         except (Error, UnknownEventType) as pause:
@@ -44,6 +45,14 @@ def catch_up_all() -> int:
     if pauses:
         raise ExceptionGroup("projections could not read on", pauses)
     return total
+
+
+def _behind() -> list[Fold]:
+    """Return the read models that have not read all there is."""
+    last = last_position()
+    at = dict(Checkpoint.objects.values_list("name", "position"))
+    folds = registry.read_models().values()
+    return [fold for fold in folds if at.get(fold.name, 0) < last]
 
 
 def catch_up(fold: Fold, *, limit: int = BATCH) -> int:
@@ -64,8 +73,9 @@ def catch_up(fold: Fold, *, limit: int = BATCH) -> int:
 
 
 def _to_the_end(fold: Fold) -> int:
-    total = 0
-    while folded := catch_up(fold):
+    total = folded = catch_up(fold)
+    while folded == BATCH:
+        folded = catch_up(fold)
         total += folded
     return total
 
@@ -84,10 +94,14 @@ def _fold_next(fold: Fold, checkpoint: Checkpoint, limit: int) -> Exception | No
     """Fold up to `limit` events, all or none; return what went wrong with one."""
     try:
         with transaction.atomic():
-            batch = log.read(after=checkpoint.position, limit=limit)
-            ready = quarantine.without_held(fold, batch)
-            apply([fold], [recorded.event for recorded in ready])
-            checkpoint.move_to(checkpoint.position + len(batch))
+            after = checkpoint.position
+            upto = min(after + limit, last_position())
+            if upto == after:
+                return None
+            batch = log.read(after=after, upto=upto, ignoring=fold.ignored)
+            ready = quarantine.without_held(fold, batch) if batch else []
+            apply([fold], [placed.event for placed in ready])
+            checkpoint.move_to(upto)
     except Exception as error:
         if is_pause(error):
             raise

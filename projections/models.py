@@ -42,8 +42,12 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
 
     def lock(self, name: str) -> Checkpoint:
         """Return a projection's checkpoint, locked until the transaction ends."""
-        self.get_or_create(name=name)
-        return self.select_for_update(no_key=True).get(name=name)
+        mine = self.select_for_update(no_key=True).filter(name=name)
+        found = mine.first()
+        if found is None:
+            self.get_or_create(name=name)
+            found = mine.get()
+        return found
 
 
 class Checkpoint(models.Model):

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import cast
 
 from django.conf import settings
 
 from outbox.folds import Fold
-from outbox.log import Recorded
+from outbox.log import Placed
 from outbox.models import Event, Position
 from projections.models import Checkpoint, Quarantined
 
@@ -25,7 +24,7 @@ logger = logging.getLogger(__name__)
 MOST = 100  # culprits; with more, it is the fold that is wrong
 
 
-def without_held(fold: Fold, batch: Sequence[Recorded]) -> list[Recorded]:
+def without_held(fold: Fold, batch: Sequence[Placed]) -> list[Placed]:
     """Set aside what has to wait behind a culprit of its stream; return the rest."""
     aside = Quarantined.objects.filter(projection=fold.name)
     held = set(aside.values_list("stream", flat=True).distinct())
@@ -37,7 +36,7 @@ def without_held(fold: Fold, batch: Sequence[Recorded]) -> list[Recorded]:
     Quarantined.objects.bulk_create(
         Quarantined(
             projection=fold.name,
-            position=cast("int", each.position),  # it was read by it
+            position=each.position,
             event_id=each.id,
             stream=each.stream,
         )

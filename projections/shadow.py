@@ -18,7 +18,7 @@ from psycopg import sql
 from outbox import log
 from outbox.apply import apply
 from outbox.folds import Fold, Key, Row
-from outbox.log import Recorded
+from outbox.log import Placed
 from projections.errors import CannotFold, describe
 from projections.feed import BATCH, is_pause
 
@@ -85,15 +85,15 @@ class Shadow:
         """Fold the next events up to a position; return how far it came."""
         position = self.position
         while position < upto:
-            batch = log.read(after=position, limit=min(BATCH, upto - position))
-            self._fold(batch)
-            position += len(batch)
+            end = min(position + BATCH, upto)
+            self._fold(log.read(after=position, upto=end, ignoring=self.fold.ignored))
+            position = end
         return position
 
-    def _fold(self, batch: Sequence[Recorded]) -> None:
+    def _fold(self, batch: Sequence[Placed]) -> None:
         try:
             with self.in_place_of_the_table():
-                apply([self.fold], [recorded.event for recorded in batch])
+                apply([self.fold], [placed.event for placed in batch])
         except Exception as error:
             if is_pause(error):
                 raise

@@ -256,3 +256,38 @@ def test_a_fault_of_the_database_is_a_pause_and_no_poison(db, a_loan, monkeypatc
 
     assert pause.group_contains(OperationalError)
     assert DueLoan.objects.count() == Shelf.objects.count() == 1
+
+
+def test_where_all_is_read_two_questions_tell(db, a_loan, django_assert_num_queries):
+    a_loan()
+    read_on()
+
+    with django_assert_num_queries(2):  # where the log ends; where each of them is
+        assert feed.catch_up_all() == 0
+
+
+def test_what_a_read_model_ignores_is_passed_and_not_even_decoded(
+    db, a_member, monkeypatch
+):
+    a_member()
+    sequencer.sequence_all()
+    asked = []
+    decode = codec.decode
+    monkeypatch.setattr(
+        codec, "decode", lambda *stored: asked.append(stored) or decode(*stored)
+    )
+
+    assert feed.catch_up(due_loans) == Position.objects.count() > 0
+    assert asked == []
+
+
+def test_what_is_more_than_a_batch_is_read_to_the_end(db, a_book, monkeypatch):
+    monkeypatch.setattr(feed, "BATCH", 2)
+    monkeypatch.setitem(feed.catch_up.__kwdefaults__, "limit", 2)
+    for _ in range(5):
+        a_book()
+
+    read_on()
+
+    assert Availability.objects.count() == 5
+    assert not Checkpoint.objects.exclude(position=5).exists()
