@@ -24,15 +24,13 @@ logger = logging.getLogger(__name__)
 MOST = 100  # culprits; with more, it is the fold that is wrong
 
 
-def without_held(fold: Fold, batch: Sequence[Placed]) -> list[Placed]:
+def without_held(fold: Fold, wanted: Sequence[Placed]) -> list[Placed]:
     """Set aside what has to wait behind a culprit of its stream; return the rest."""
     aside = Quarantined.objects.filter(projection=fold.name)
     held = set(aside.values_list("stream", flat=True).distinct())
     if not held:
-        return list(batch)
-    waits = [
-        each for each in batch if each.stream in held and type(each.event) in fold.steps
-    ]
+        return list(wanted)
+    waits = [each for each in wanted if each.stream in held]
     Quarantined.objects.bulk_create(
         Quarantined(
             projection=fold.name,
@@ -42,7 +40,7 @@ def without_held(fold: Fold, batch: Sequence[Placed]) -> list[Placed]:
         )
         for each in waits
     )
-    return [each for each in batch if each not in waits]
+    return [each for each in wanted if each not in waits]
 
 
 def set_aside(checkpoint: Checkpoint, place: Position, error: str) -> bool:
