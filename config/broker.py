@@ -8,6 +8,7 @@ after about a second instead of being tried again. The sweep delivers meanwhile.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -18,7 +19,7 @@ import redis
 from django.db import close_old_connections, connections
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import Middleware, MiddlewareError, TimeLimit
+from dramatiq.middleware import Middleware, MiddlewareError, SkipMessage, TimeLimit
 from dramatiq_postgres import PostgresBroker
 from dramatiq_postgres import init as make_schema
 from psycopg.conninfo import conninfo_to_dict
@@ -32,6 +33,7 @@ PATIENCE = 1.0  # seconds to wait for a connection
 POLL = 5  # milliseconds to rest at most after listening to Redis in vain
 LISTEN = 0.5  # seconds for which one question waits there; within PATIENCE
 MOST_RINGS = 16  # kept of one bell that nobody hears
+STALE = 3_000  # milliseconds; a sweep comes by each second, should clocks differ a bit
 LONGEST_ACTOR = 600_000  # milliseconds; every attempt has its own, smaller deadline
 
 # Losing a nudge costs nothing. And whoever is frozen with rows of the queue in his
@@ -86,10 +88,28 @@ def middleware() -> list[Middleware]:
     """
     Return all middleware there is: Dramatiq's own list is not wanted.
 
-    It would try again (the database does), drop old messages, interrupt actors at
-    shutdown (they end by their deadline) and call back.
+    It would try again (the database does), interrupt actors at shutdown (they end by
+    their deadline) and call back.
     """
-    return [FreshConnections(), NoRetries(), TimeLimit(time_limit=LONGEST_ACTOR)]
+    return [
+        NothingStale(),
+        FreshConnections(),
+        NoRetries(),
+        TimeLimit(time_limit=LONGEST_ACTOR),
+    ]
+
+
+class NothingStale(Middleware):
+    """
+    Pass over a nudge that is older than any sweep: all it says has been done.
+
+    Each commit leaves one behind while no relay runs. The next relay has them all
+    before it, and would look a thousand times for what its first look has found.
+    """
+
+    def before_process_message(self, broker: Any, message: Any) -> None:
+        if time.time() * 1000 - message.message_timestamp > STALE:
+            raise SkipMessage
 
 
 class FreshConnections(Middleware):
