@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,6 +13,11 @@ from outbox.api.pages import Pages
 from projections import finding
 from projections.shapes import FoundBooks, Search
 from projections.waiting import Question
+
+PAGE = [  # of what is found; a list would have them of itself
+    OpenApiParameter(each["name"], each["schema"], description=each["description"])
+    for each in Pages().get_schema_operation_parameters(None)
+]
 
 
 class SearchBooks(Question):
@@ -23,7 +28,7 @@ class SearchBooks(Question):
 
     @extend_schema(
         operation_id="search_books",
-        parameters=[Search],
+        parameters=[Search, *PAGE],
         responses=FoundBooks,
         tags=["books"],
     )

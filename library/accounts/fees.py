@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from library.accounts import rules
 from library.accounts.events import FeeCharged, FeeReversed, FeeSettled
@@ -17,7 +18,7 @@ from library.policies.rules import Policy
 from outbox import gate
 from outbox.ids import new_id
 
-LOST = "lost"  # the kind of a fee; one for lateness is `overdue`
+LATE, LOST = "overdue", "lost"  # the kinds of a fee
 
 
 def for_lateness(
@@ -87,17 +88,33 @@ def reversal(*, loan_id: UUID, now: datetime) -> FeeReversed | None:
 
     Neither one that was waived nor one that was reversed is, once more. Locks it.
     """
-    lost = Fee.objects.select_for_update(no_key=True).filter(kind=LOST)
-    fee = lost.filter(loan_id=loan_id, reversed_at__isnull=True).first()
-    if fee is None or fee.settled_how == "waived":
-        return None
-    return FeeReversed(
-        fee_id=fee.id,
-        member_id=fee.member_id,
-        loan_id=fee.loan_id,
-        amount=fee.amount,
-        reversed_at=now,
-    )
+    lost = _reversed(Fee.objects.filter(loan_id=loan_id, kind=LOST), now)
+    return lost[0] if lost else None
+
+
+def never_late(*, loan_id: UUID, back_at: datetime, now: datetime) -> list[FeeReversed]:
+    """
+    Return that fees were reversed for due dates before which a copy was back.
+
+    A late renewal charged them, while the copy was in the night box. One that came
+    back after such a date was late, and what was charged stays. Locks the fees.
+    """
+    late = Fee.objects.filter(loan_id=loan_id, kind=LATE, due_at__gte=back_at)
+    return _reversed(late, now)
+
+
+def _reversed(fees: QuerySet[Fee], now: datetime) -> list[FeeReversed]:
+    still = fees.filter(reversed_at__isnull=True).exclude(settled_how="waived")
+    return [
+        FeeReversed(
+            fee_id=fee.id,
+            member_id=fee.member_id,
+            loan_id=fee.loan_id,
+            amount=fee.amount,
+            reversed_at=now,
+        )
+        for fee in still.select_for_update(no_key=True).order_by("id")
+    ]
 
 
 @transaction.atomic

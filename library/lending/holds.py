@@ -48,9 +48,10 @@ def place_hold(
     copy, for this very one. For so many days, for ever, or as long as the policy says.
 
     Locks the member, the book, then its copies. Raises UnknownMember,
-    UnknownBook, UnknownCopy, UnknownBranch, InvalidHold, and, with all reasons that
-    apply, MemberExpired, MemberBlocked, NothingToHold, Restricted, OverdueLimit,
-    AlreadyOnLoanToMember, AlreadyOnHold, HoldLimit, FeeLimit or HoldNeedsAnEnd.
+    UnknownBook, UnknownCopy, UnknownBranch, BranchNeverOpens, InvalidHold, and, with
+    all reasons that apply, MemberExpired, MemberBlocked, NothingToHold, Restricted,
+    OverdueLimit, AlreadyOnLoanToMember, AlreadyOnHold, HoldLimit, FeeLimit or
+    HoldNeedsAnEnd.
     """
     gate.enter()
     member = Member.objects.lock(member_id)
@@ -58,6 +59,7 @@ def place_hold(
     copy = wishes.copy_of(book, copy_id)
     pickup = wishes.branch_of(pickup_branch_id)
     calendar = _calendar(pickup or (copy.branch if copy else None))
+    calendar.open_day(calendar.day_of(now))
 
     policy = policies.for_loan(None, member.category, "")
     days = hold_rules.days_to_wait(policy, days, open_ended)

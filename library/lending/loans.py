@@ -135,8 +135,9 @@ def return_copy(
     Take a copy back, whoever brings it, at a branch or (None) where it is at home.
 
     With `loan_id`, close that loan only. `returned_at` may lie in the past, as for
-    what was in the night box; a time to come is taken as now. The copy then goes
-    where it is wanted, or home. Locks the book, then the copy.
+    what was in the night box; a time to come is taken as now. A fee that a renewal
+    has charged since, for a due date that was met after all, is reversed. The copy then
+    goes where it is wanted, or home. Locks the book, then the copy, then such fees.
 
     Raises UnknownCopy, UnknownBranch, CopyNotOnLoan, ReturnedTooEarly, and
     AlreadyReturned where the loan named is not the open one.
@@ -159,7 +160,8 @@ def return_copy(
         returned_at=back_at,
         branch_id=branch.id if branch else None,
     )
-    advance(*with_fee(returned, loan, back_at))
+    met = fees.never_late(loan_id=loan.id, back_at=back_at, now=now)
+    advance(*with_fee(returned, loan, back_at), *met)
     holds.put_away(copy, branch, now)
     return returned
 

@@ -69,7 +69,12 @@ def for_loan(branch_id: UUID | None, category: str, kind: str) -> Policy:
 
 
 def explain(branch_id: UUID | None, category: str, kind: str) -> list[PolicyRow]:
-    """Return every policy that fits; the first applies, then comes the default."""
+    """
+    Return every policy that fits; the first applies, then comes the default.
+
+    Raises UnknownBranch.
+    """
+    _check_branch(branch_id)
     rows = PolicyRow.objects.filter(
         Q(branch=branch_id) | Q(branch__isnull=True),
         category__in={category, ""},
@@ -120,14 +125,18 @@ def set_policy(
 
 
 def _match(branch_id: UUID | None, category: str, kind: str) -> dict[str, Any]:
-    if branch_id and not Branch.objects.filter(id=branch_id).exists():
-        raise UnknownBranch(branch_id)
+    _check_branch(branch_id)
     return {
         "branch_id": branch_id,
         "category": category
         and member_rules.category(category, Category.objects.codes()),
         "kind": kind and catalog_rules.kind(kind),
     }
+
+
+def _check_branch(branch_id: UUID | None) -> None:
+    if branch_id and not Branch.objects.filter(id=branch_id).exists():
+        raise UnknownBranch(branch_id)
 
 
 def _numbers(given: dict[str, int | None]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from uuid import uuid4
+
 from tests.api.problems import problem
 
 BRANCHES = "/api/v1/branches/"
@@ -47,6 +49,12 @@ def test_a_policy_is_set_and_explained(librarian, reader):
     assert answer["because"] == "It names the branch."
     assert [each["name"] for each in answer["also_fitting"]] == ["any"]
     assert reader.get(POLICIES).json()["count"] == 2
+
+
+def test_in_a_branch_there_is_not_nothing_applies(reader):
+    answer = reader.get(f"{POLICIES}explain/", {"branch": str(uuid4())})
+
+    problem(answer, 404, "unknown_branch")
 
 
 def test_where_no_policy_fits_the_settings_apply(reader):

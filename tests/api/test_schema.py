@@ -51,6 +51,16 @@ def test_every_operation_has_a_name_of_its_own():
     assert {"borrow_copy", "return_copy", "list_books", "log_in"} <= set(names)
 
 
+def test_the_search_says_how_to_turn_its_pages():
+    (search,) = [
+        each.ok().definition.raw
+        for each in SCHEMA.get_all_operations()
+        if each.ok().definition.raw["operationId"] == "search_books"
+    ]
+
+    assert {"limit", "offset", "q"} <= {each["name"] for each in search["parameters"]}
+
+
 @pytest.fixture
 def _one_transaction():
     """Keep the test's connection, which a real request would find odd and close."""

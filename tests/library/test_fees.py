@@ -93,6 +93,25 @@ def test_who_renews_late_pays_for_the_days_before(costs, a_loan):
     assert list(amounts) == [200, 100]
 
 
+@pytest.mark.parametrize(
+    ("back_at", "balance"), [(DUE, 0), (DUE + SECOND, 200)], ids=["in time", "late"]
+)
+def test_what_was_in_the_night_box_in_time_was_not_late_though_it_was_renewed(
+    costs, a_loan, back_at, balance
+):
+    costs()
+    loan = a_loan()
+    renewed_at = DUE + timedelta(days=2)
+    loans.renew_loan(loan_id=loan.loan_id, now=renewed_at)
+    assert Fee.objects.balance() == 200
+
+    loans.return_copy(
+        copy_id=loan.copy_id, now=renewed_at + SECOND, returned_at=back_at
+    )
+
+    assert Fee.objects.balance() == balance
+
+
 @pytest.mark.parametrize("how", ["paid", "waived"])
 def test_a_fee_is_settled_once(a_fee, now, how):
     fee = a_fee()

@@ -12,7 +12,7 @@ from library.accounts.models import Fee
 from library.advance import advance
 from library.catalog import branches, copies
 from library.catalog.models import Copy
-from library.catalog.refusals import UnknownBranch, UnknownCopy
+from library.catalog.refusals import BranchNeverOpens, UnknownBranch, UnknownCopy
 from library.lending import holds, loans, start_of_day
 from library.lending.conditions import mark_copy
 from library.lending.copy_events import CopySent
@@ -193,22 +193,22 @@ def test_a_copy_that_is_there_goes_before_one_that_would_be_sent(
     assert status(hold.hold_id) == "ready"
 
 
-def test_nothing_is_sent_to_a_branch_that_never_opens(
-    db, at_home_here, a_hold, a_branch
-):
+def test_nobody_waits_for_a_branch_that_never_opens(db, at_home_here, a_hold, a_branch):
     closed = a_branch(closed_weekdays=range(7))
 
-    hold = a_hold(Copy.objects.get().book_id, pickup_branch_id=closed)
+    with pytest.raises(BranchNeverOpens):
+        a_hold(Copy.objects.get().book_id, pickup_branch_id=closed)
 
-    assert status(hold.hold_id) == "waiting"
+    assert not Hold.objects.exists()
 
 
 def test_a_wish_that_nobody_could_pick_up_keeps_no_one_from_renewing(
     db, a_loan, a_hold, a_branch, there, now
 ):
-    kept, wanted = a_loan(), a_loan()
-    a_hold(kept.book_id, pickup_branch_id=a_branch(closed_weekdays=range(7)))
+    kept, wanted, elsewhere = a_loan(), a_loan(), a_branch()
+    a_hold(kept.book_id, pickup_branch_id=elsewhere)
     a_hold(wanted.book_id, pickup_branch_id=there)
+    close(elsewhere, now)
 
     renewed = loans.renew_loan(loan_id=kept.loan_id, now=now + DAY)
 
