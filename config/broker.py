@@ -33,7 +33,6 @@ PATIENCE = 1.0  # seconds to wait for a connection
 POLL = 5  # milliseconds to rest at most after listening to Redis in vain
 LISTEN = 0.5  # seconds for which one question waits there; within PATIENCE
 MOST_RINGS = 16  # kept of one bell that nobody hears
-STALE = 3_000  # milliseconds; a sweep comes by each second, should clocks differ a bit
 LONGEST_ACTOR = 600_000  # milliseconds; every attempt has its own, smaller deadline
 
 # Losing a nudge costs nothing. And whoever is frozen with rows of the queue in his
@@ -101,14 +100,20 @@ def middleware() -> list[Middleware]:
 
 class NothingStale(Middleware):
     """
-    Pass over a nudge that is older than any sweep: all it says has been done.
+    Pass over a message that is older than its actor's `stale_after`, in milliseconds.
 
-    Each commit leaves one behind while no relay runs. The next relay has them all
+    Each commit leaves a nudge behind while no relay runs. The next relay has them all
     before it, and would look a thousand times for what its first look has found.
     """
 
+    @property
+    def actor_options(self) -> set[str]:
+        return {"stale_after"}
+
     def before_process_message(self, broker: Any, message: Any) -> None:
-        if time.time() * 1000 - message.message_timestamp > STALE:
+        stale_after = broker.get_actor(message.actor_name).options.get("stale_after")
+        age = time.time() * 1000 - message.message_timestamp
+        if stale_after is not None and age > stale_after:
             raise SkipMessage
 
 

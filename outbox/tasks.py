@@ -14,10 +14,11 @@ from outbox.channels.registry import channels
 ACTOR: dict[str, Any] = {"max_retries": 0, "time_limit": 60_000}
 
 
+STALE_AFTER = 3_000  # milliseconds; a sweep comes by each second, by whatever clock
 FEW = 10  # events that one thread delivers faster than others could be called
 
 
-@dramatiq.actor(queue_name="sequence", **ACTOR)
+@dramatiq.actor(queue_name="sequence", stale_after=STALE_AFTER, **ACTOR)
 def sequence() -> None:
     """Give positions to what was committed, then wake the channels."""
     sequencer.sequence_all(wake)
