@@ -154,10 +154,16 @@ class Stomp(asyncio.Protocol):
 
 
 class Mailbox:
-    """Takes each letter, by its Message-ID."""
+    """Takes each letter, by its Message-ID; says what every mail server says today."""
 
     def __init__(self, arrivals: Arrivals) -> None:
         self.arrivals = arrivals
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, name: str, answers: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        return [*answers[:-1], "250-PIPELINING", answers[-1]]
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         headers = envelope.content.split(b"\r\n\r\n", 1)[0].lower()

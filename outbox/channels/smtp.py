@@ -20,9 +20,9 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
 
 from outbox import alarms
+from outbox.channels.pipelining import GO_AHEAD, Pipelining
 from outbox.points import point
 
-GO_AHEAD = 354  # RFC 5321: start mail input
 LONGEST_KEPT = 60.0
 """Seconds a connection is used for: shorter than servers wait for a word."""
 BUSY = 1.0
@@ -90,7 +90,7 @@ class Line(EmailBackend):
         """Django's choice; known here before it connects, as a greeting may stall."""
         line, theirs = self, super().connection_class
 
-        class Call(theirs):  # type: ignore[valid-type, misc]
+        class Call(Pipelining, theirs):  # type: ignore[valid-type, misc]
             def __init__(self, *args: Any, **kwargs: Any) -> None:
                 line.call = self
                 super().__init__(*args, **kwargs)

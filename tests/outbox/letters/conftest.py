@@ -27,6 +27,7 @@ class PostOffice:
         self.lines = []
         self.asked = 0
         self.at_mail = self.at_rcpt = "250 OK"
+        self.pipelining = False
         self.at_data = []
 
     def messages(self):
@@ -40,7 +41,7 @@ class PostOffice:
         self.callers.append(session.peer)
         self.lines.append(server)
         session.host_name = hostname
-        return responses
+        return responses[:-1] + ["250-PIPELINING"] * self.pipelining + responses[-1:]
 
     async def handle_RSET(self, server, session, envelope):  # noqa: N802
         self.asked += 1
@@ -77,10 +78,11 @@ class _Counter(Controller):
         return self.loop.create_server(self._factory_invoker, sock=self.listening)
 
 
-@pytest.fixture
-def post_office(settings):
-    """Run a post office and have letters sent to it."""
+@pytest.fixture(params=[False, True], ids=["in turns", "pipelining"])
+def post_office(request, settings):
+    """Run a post office, of either kind, and have letters sent to it."""
     office = PostOffice()
+    office.pipelining = request.param
     counter = _Counter(office)
     counter.start()
     office.loop = counter.loop
