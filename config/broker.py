@@ -8,7 +8,6 @@ after about a second instead of being tried again. The sweep delivers meanwhile.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -19,7 +18,12 @@ import redis
 from django.db import close_old_connections, connections
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import Middleware, MiddlewareError, SkipMessage, TimeLimit
+from dramatiq.middleware import (
+    CurrentMessage,
+    Middleware,
+    MiddlewareError,
+    TimeLimit,
+)
 from dramatiq_postgres import PostgresBroker
 from dramatiq_postgres import init as make_schema
 from psycopg.conninfo import conninfo_to_dict
@@ -87,34 +91,16 @@ def middleware() -> list[Middleware]:
     """
     Return all middleware there is: Dramatiq's own list is not wanted.
 
-    It would try again (the database does), interrupt actors at shutdown (they end by
-    their deadline) and call back.
+    It would try again (the database does), drop old messages (an actor knows which say
+    nothing new), interrupt actors at shutdown (they end by their deadline) and call
+    back.
     """
     return [
-        NothingStale(),
+        CurrentMessage(),
         FreshConnections(),
         NoRetries(),
         TimeLimit(time_limit=LONGEST_ACTOR),
     ]
-
-
-class NothingStale(Middleware):
-    """
-    Pass over a message that is older than its actor's `stale_after`, in milliseconds.
-
-    Each commit leaves a nudge behind while no relay runs. The next relay has them all
-    before it, and would look a thousand times for what its first look has found.
-    """
-
-    @property
-    def actor_options(self) -> set[str]:
-        return {"stale_after"}
-
-    def before_process_message(self, broker: Any, message: Any) -> None:
-        stale_after = broker.get_actor(message.actor_name).options.get("stale_after")
-        age = time.time() * 1000 - message.message_timestamp
-        if stale_after is not None and age > stale_after:
-            raise SkipMessage
 
 
 class FreshConnections(Middleware):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Collection
 from typing import Any
 
 import dramatiq
+from dramatiq.middleware import CurrentMessage
 
 from outbox import relay, sequencer, sweep
 from outbox.channels.registry import channels
@@ -18,10 +21,16 @@ STALE_AFTER = 3_000  # milliseconds; a sweep comes by each second, by whatever c
 FEW = 10  # events that one thread delivers faster than others could be called
 
 
-@dramatiq.actor(queue_name="sequence", stale_after=STALE_AFTER, **ACTOR)
+@dramatiq.actor(queue_name="sequence", **ACTOR)
 def sequence() -> None:
-    """Give positions to what was committed, then wake the channels."""
-    sequencer.sequence_all(wake)
+    """
+    Give positions to what was committed, then wake the channels.
+
+    Each commit leaves a nudge behind while no relay runs. The next relay has them all
+    before it: it would look a thousand times for what its own sweep has found.
+    """
+    if not _is_stale():
+        sequencer.sequence_all(wake)
 
 
 @dramatiq.actor(queue_name="deliver", **ACTOR)
@@ -42,3 +51,9 @@ def wake(owed_on: Collection[str], events: int) -> None:
     for name in channels().keys() & set(owed_on):
         if events > FEW or name not in waiting:
             deliver.send(name)
+
+
+def _is_stale() -> bool:
+    message = CurrentMessage.get_current_message()
+    sent_at = message.message_timestamp if message else math.inf
+    return time.time() * 1000 - sent_at > STALE_AFTER
