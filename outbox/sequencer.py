@@ -90,15 +90,18 @@ def _locked(cursor: CursorWrapper, statement: str) -> bool:
     return False
 
 
+MEMORY = "64MB"
 _LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 
 # A frozen holder is thrown out, and another relay takes over. And the commit need not
 # be waited for: whatever tells anybody of a position is a later commit, a claim or a
-# checkpoint, that is waited for, and stands behind this one in the server's log.
+# checkpoint, that is waited for, and stands behind this one in the server's log. One
+# at a time is at it, so that it may sort a backlog in memory, and not on disk.
 _LOCK_AND_MANNERS = f"""
 {_LOCK},
     set_config('idle_in_transaction_session_timeout', '2s', true),
-    set_config('synchronous_commit', 'off', true)
+    set_config('synchronous_commit', 'off', true),
+    set_config('work_mem', '{MEMORY}', true)
 """
 
 # Chosen in the order they are placed in: by the last event of the transaction. Of
