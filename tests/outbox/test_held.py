@@ -334,17 +334,16 @@ def test_a_relay_that_dies_with_successes_in_hand_has_doubted_attempts(committed
             raise Died
 
     channel = a_channel()
+    in_hand = held.Held(channel)
     points.listen(die)
     try:
         with pytest.raises(Died):
             relay._one_by_one(
-                channel,
-                relay.claim(channel),
-                relay.Lease.starting_now(),
-                held.Held(channel),  # which dies with it
+                channel, relay.claim(channel), relay.Lease.starting_now(), in_hand
             )
     finally:
         points.listen(None)
+        in_hand._alarm.take_back()  # a process that dies takes its keeper along
 
     assert delivered() == 0
     Delivery.objects.update(due_at=now())
