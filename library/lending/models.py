@@ -59,22 +59,6 @@ class LoanQuerySet(FoldedQuerySet["Loan"]):
         """Return the open loans whose time is over."""
         return self.open().filter(due_at__lt=now)
 
-    def counted(self, branch_id: UUID | None, now: datetime) -> tuple[int, int]:
-        """
-        Return how many are open, and how many of a branch's of these are late.
-
-        Not those of which the member says that they came back.
-        """
-        late = models.Q(due_at__lt=now, claimed_at__isnull=True)
-        if branch_id is None:
-            late &= models.Q(branch__isnull=True)
-        else:
-            late &= models.Q(branch=branch_id)
-        counts = self.open().aggregate(
-            open=models.Count("id"), late=models.Count("id", filter=late)
-        )
-        return counts["open"], counts["late"]
-
     def of_copy(self, copy_id: UUID) -> Loan | None:
         """Return the open loan of a copy, if it is on loan."""
         return self.open().filter(copy_id=copy_id).first()
