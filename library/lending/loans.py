@@ -193,15 +193,12 @@ def open_and_held(loan_id: UUID) -> Loan:
 
 def _hold_of(member: Member, copy_id: UUID) -> Hold | None:
     """Return the member's open hold of the copy's book, the book then locked."""
-    hold_id = standing.hold_of(member.id, copy_id)
-    if hold_id is None:  # only who holds the member's lock could place one
+    known = standing.hold_of(member.id, copy_id)
+    if known is None:  # only who holds the member's lock could place one
         return None
-    mine = Hold.objects.open().filter(id=hold_id)
-    hold = mine.first()
-    if hold is None:
-        return None
-    Book.objects.lock(hold.book_id)
-    return mine.first()
+    hold_id, book_id = known
+    Book.objects.lock(book_id)
+    return Hold.objects.open().filter(id=hold_id).first()
 
 
 def _held(copy_id: UUID, hold: Hold | None) -> Copy:

@@ -41,12 +41,12 @@ def of(
     )
 
 
-def hold_of(member_id: UUID, copy_id: UUID) -> UUID | None:
-    """Return the member's open hold of a copy, or of any copy of its book."""
+def hold_of(member_id: UUID, copy_id: UUID) -> tuple[UUID, UUID] | None:
+    """Return a member's open hold of a copy, or of any of its book, and the book."""
     with prepared.cursor() as cursor:
         cursor.execute(_HOLD, {"member": member_id, "copy": copy_id})
-        found = cursor.fetchone()
-    return found[0] if found else None
+        found: tuple[UUID, UUID] | None = cursor.fetchone()
+    return found
 
 
 def _of_copy(
@@ -86,7 +86,8 @@ LEFT JOIN lending_transit transit ON transit.copy_id = %(copy)s
 """
 
 _HOLD = """
-SELECT hold.id FROM lending_hold hold JOIN catalog_copy copy USING (book_id)
+SELECT hold.id, hold.book_id
+FROM lending_hold hold JOIN catalog_copy copy USING (book_id)
 WHERE copy.id = %(copy)s AND hold.member_id = %(member)s
     AND hold.closed_at IS NULL
     AND (hold.wanted_copy_id IS NULL OR hold.wanted_copy_id = copy.id)
