@@ -82,14 +82,9 @@ def for_loss(
     )
 
 
-def reversal(*, loan_id: UUID, now: datetime) -> FeeReversed | None:
-    """
-    Return that the fee for a lost copy was reversed; None where none is to be.
-
-    Neither one that was waived nor one that was reversed is, once more. Locks it.
-    """
-    lost = _reversed(Fee.objects.filter(loan_id=loan_id, kind=LOST), now)
-    return lost[0] if lost else None
+def found_again(*, loan_id: UUID, now: datetime) -> list[FeeReversed]:
+    """Return that the fee for a lost copy was reversed, if there is one. Locks it."""
+    return _reversed(Fee.objects.filter(loan_id=loan_id, kind=LOST), now)
 
 
 def never_late(*, loan_id: UUID, back_at: datetime, now: datetime) -> list[FeeReversed]:
@@ -104,6 +99,7 @@ def never_late(*, loan_id: UUID, back_at: datetime, now: datetime) -> list[FeeRe
 
 
 def _reversed(fees: QuerySet[Fee], now: datetime) -> list[FeeReversed]:
+    """Reverse fees, locked; not what was waived, nor what was reversed, once more."""
     still = fees.filter(reversed_at__isnull=True).exclude(settled_how="waived")
     return [
         FeeReversed(

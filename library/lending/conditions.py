@@ -76,5 +76,4 @@ def _repaid(copy: Copy, now: datetime) -> list[FeeReversed]:
         return []
     lost = Loan.objects.filter(copy=copy, outcome=LOST).order_by("-returned_at", "-id")
     loan = lost.first()  # none, where history has forgotten it
-    reversed_fee = loan and fees.reversal(loan_id=loan.id, now=now)
-    return [reversed_fee] if reversed_fee else []
+    return fees.found_again(loan_id=loan.id, now=now) if loan else []

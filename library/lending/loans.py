@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db import transaction
 
 from library.accounts import fees
-from library.accounts.events import FeeCharged
 from library.advance import advance
 from library.catalog.copies import held_with_book
 from library.catalog.models import Book, Copy
@@ -22,6 +21,7 @@ from library.lending.refusals import AlreadyReturned, CopyNotOnLoan, UnknownLoan
 from library.members.models import Member
 from library.policies import policies
 from outbox import gate
+from outbox.codec import DomainEvent
 from outbox.ids import new_id
 
 
@@ -160,8 +160,10 @@ def return_copy(
         returned_at=back_at,
         branch_id=branch.id if branch else None,
     )
-    met = fees.never_late(loan_id=loan.id, back_at=back_at, now=now)
-    advance(*with_fee(returned, loan, back_at), *met)
+    facts = [*with_fee(returned, loan, back_at)]
+    if back_at < now:  # only then can a renewal have come between
+        facts += fees.never_late(loan_id=loan.id, back_at=back_at, now=now)
+    advance(*facts)
     holds.put_away(copy, branch, now)
     return returned
 
@@ -212,7 +214,7 @@ def _held(copy_id: UUID, hold: Hold | None) -> Copy:
 
 def with_fee(
     fact: CopyRenewed | CopyReturned | CopyLost, loan: Loan, now: datetime
-) -> list[CopyRenewed | CopyReturned | CopyLost | FeeCharged]:
+) -> list[DomainEvent]:
     """Return what ends the lateness of a loan, and what that costs."""
     if now <= loan.due_at:
         return [fact]
