@@ -36,16 +36,12 @@ LONGEST_LOAN = 3_650  # days
 LONGEST_NAME = 100
 FLAGS = {"restricted", "open_ended"}
 MAY_BE_NONE = {"hold_limit"}  # as many as somebody likes
-NUMBERS = tuple(
-    each.name for each in fields(Policy) if each.name not in {"name", "version"}
-)
-
-
-_SAID = ("name", "version", *NUMBERS)
+SAID = tuple(each.name for each in fields(Policy))
+NUMBERS = tuple(name for name in SAID if name not in {"name", "version"})
 
 # Every loan asks. The ORM would put it together anew each time, and that takes longer.
 _APPLIES = f"""
-SELECT {", ".join(_SAID)} FROM policies_policy
+SELECT {", ".join(SAID)} FROM policies_policy
 WHERE (branch_id = %s OR branch_id IS NULL)
     AND category IN (%s, '') AND kind IN (%s, '')
 ORDER BY branch_id IS NULL, category = '', kind = '' LIMIT 1
@@ -65,7 +61,7 @@ def for_loan(branch_id: UUID | None, category: str, kind: str) -> Policy:
     with prepared.cursor() as cursor:
         cursor.execute(_APPLIES, [branch_id, category, kind])
         found = cursor.fetchone()
-    return Policy(**dict(zip(_SAID, found, strict=True))) if found else default()
+    return Policy(**dict(zip(SAID, found, strict=True))) if found else default()
 
 
 def explain(branch_id: UUID | None, category: str, kind: str) -> list[PolicyRow]:
@@ -85,11 +81,7 @@ def explain(branch_id: UUID | None, category: str, kind: str) -> list[PolicyRow]
 
 def numbers_of(row: PolicyRow) -> Policy:
     """Return a policy as the rules want it."""
-    return Policy(
-        name=row.name,
-        version=row.version,
-        **{name: getattr(row, name) for name in NUMBERS},
-    )
+    return Policy(**{name: getattr(row, name) for name in SAID})
 
 
 @transaction.atomic
