@@ -8,7 +8,7 @@ transaction, by `appending.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -83,15 +83,10 @@ def check_in_transaction() -> None:
         raise OutsideTransaction("record()")
 
 
-def read(*, after: int, upto: int, ignoring: Iterable[str] = ()) -> list[Placed]:
-    """
-    Return the events behind a position and up to another, in order.
-
-    Without those of the types that are ignored, which are not even decoded.
-    """
-    ignored = [name for each in ignoring for name in codec.stored_as(each)]
+def read(*, after: int, upto: int) -> list[Placed]:
+    """Return the events behind a position and up to another, in order."""
     with connection.cursor() as cursor:
-        cursor.execute(_READ, [after, upto, ignored])
+        cursor.execute(_READ, [after, upto])
         return [
             Placed(place, id_, stream, codec.decode(name, version, orjson.loads(data)))
             for place, id_, stream, name, version, data in cursor.fetchall()
@@ -102,7 +97,7 @@ def read(*, after: int, upto: int, ignoring: Iterable[str] = ()) -> list[Placed]
 _READ = """
 SELECT p.position, e.id, e.stream, e.type, e.schema_version, e.data::text
 FROM outbox_position p JOIN outbox_event e USING (seq)
-WHERE p.position > %s AND p.position <= %s AND e.type <> ALL (%s)
+WHERE p.position > %s AND p.position <= %s
 ORDER BY p.position
 """
 

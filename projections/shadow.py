@@ -86,7 +86,7 @@ class Shadow:
         position = self.position
         while position < upto:
             end = min(position + BATCH, upto)
-            self._fold(log.read(after=position, upto=end, ignoring=self.fold.ignored))
+            self._fold(log.read(after=position, upto=end))
             position = end
         return position
 
