@@ -38,7 +38,7 @@ class Pipelining(smtplib.SMTP):
                 from_addr, to_addrs, msg, mail_options, rcpt_options
             )
         self._ask(from_addr, to_addrs[0], len(msg))
-        self._check(from_addr, to_addrs[0], self.getreply(), self.getreply())
+        self._agree(from_addr, to_addrs[0])
         self._accepted(self.getreply(), GO_AHEAD)
         self.send(_as_text(msg))
         self._accepted(self.getreply(), OK)
@@ -58,21 +58,26 @@ class Pipelining(smtplib.SMTP):
             raise ValueError("an address would begin another command")
         self.send("".join(f"{command}\r\n" for command in commands))
 
-    def _check(self, sender: str, recipient: str, mail: Answer, rcpt: Answer) -> None:
+    def _agree(self, sender: str, recipient: str) -> None:
         """Raise if either was refused, once the wish to send is answered, too."""
-        refused = mail[0] != OK
-        if not refused and rcpt[0] in {OK, FORWARDED}:
+        mail = self.getreply()
+        if mail[0] == CLOSING:  # nothing else will be answered
+            self.close()
+            raise smtplib.SMTPSenderRefused(*mail, sender)
+        rcpt = self.getreply()
+        if mail[0] == OK and rcpt[0] in {OK, FORWARDED}:
             return
-        if CLOSING in {mail[0], rcpt[0]}:
+        if rcpt[0] == CLOSING:
             self.close()
         else:
             self._decline()
-        if refused:
+        if mail[0] != OK:
             raise smtplib.SMTPSenderRefused(*mail, sender)
         raise smtplib.SMTPRecipientsRefused({recipient: rcpt})
 
     def _decline(self) -> None:
         """Send no text, though the server may ask for it; it has nobody to give it."""
+        # Not by `self`: who is told of the go-ahead there would take it for one.
         if smtplib.SMTP.getreply(self)[0] == GO_AHEAD:
             self.send(".\r\n")
             smtplib.SMTP.getreply(self)

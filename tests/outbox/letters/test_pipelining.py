@@ -50,6 +50,8 @@ def test_a_server_that_wants_a_text_for_nobody_gets_none():
 @pytest.mark.parametrize(
     ("answers", "error"),
     [
+        ("421 closing", smtplib.SMTPSenderRefused),
+        ("250 ok\r\n421 closing", smtplib.SMTPRecipientsRefused),
         ("421 closing\r\n421 closing\r\n421 closing", smtplib.SMTPSenderRefused),
         ("250 ok\r\n421 closing\r\n421 closing", smtplib.SMTPRecipientsRefused),
         ("250 ok\r\n250 ok\r\n421 closing", smtplib.SMTPDataError),
@@ -105,5 +107,7 @@ def _serve(listening, answers, heard):
                 say("250-here\r\n250 PIPELINING")
             elif number == TOGETHER:
                 say(answers)
+                if answers.endswith("421 closing"):
+                    return  # and means it: whatever else was asked gets no answer
             elif each.strip() in {".", "rset", "quit"}:
                 say("250 ok")
