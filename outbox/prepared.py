@@ -25,7 +25,6 @@ def cursor() -> CursorWrapper:
     database = connections[DEFAULT_DB_ALIAS]
     database.close_if_health_check_failed()
     database.ensure_connection()
-    database.validate_thread_sharing()
     bare: Any = psycopg.Cursor(database.connection)
     if database.queries_logged:
         return database.make_debug_cursor(bare)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -65,3 +66,16 @@ def test_a_kept_plan_follows_a_table_that_was_rebuilt(committed_db, a_loan, a_me
     mine = Loan.objects.filter(member=member_id)
     assert {loan.id for loan in mine} == {first.loan_id, second.loan_id}
     assert written(loans_fold).count() == OFTEN + 2
+
+
+def test_a_connection_that_died_meanwhile_is_replaced(committed_db):
+    with prepared.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()
+    with psycopg.connect(committed_db, autocommit=True) as another:
+        another.execute("SELECT pg_terminate_backend(%s, 5000)", pid)
+    connection.close_if_unusable_or_obsolete()  # as a request begins
+
+    with prepared.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone() != pid

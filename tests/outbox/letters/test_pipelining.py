@@ -47,6 +47,25 @@ def test_a_server_that_wants_a_text_for_nobody_gets_none():
     assert heard[1 + TOGETHER :][:2] == [".", "rset"]
 
 
+def test_who_waits_for_the_go_ahead_is_not_told_of_one_that_is_declined():
+    answered = []
+
+    class Listening(Pipelining):
+        def getreply(self):
+            code, text = super().getreply()
+            answered.append(code)
+            return code, text
+
+    with (
+        server("250 ok\r\n550 nobody\r\n354 go on", Listening) as (call, _),
+        pytest.raises(smtplib.SMTPRecipientsRefused),
+    ):
+        call.sendmail("desk@example.org", ["aziza@example.org"], b"secret\r\n")
+
+    assert 550 in answered
+    assert 354 not in answered
+
+
 @pytest.mark.parametrize(
     ("answers", "error"),
     [
@@ -76,13 +95,13 @@ def test_an_address_cannot_bring_a_command_along():
 
 
 @contextmanager
-def server(answers):
+def server(answers, kind=Pipelining):
     """Have a server that gives these answers; yield who calls it, and what it heard."""
     heard = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=_serve, args=(listening, answers, heard))
         thread.start()
-        call = Pipelining(*listening.getsockname(), timeout=PATIENCE)
+        call = kind(*listening.getsockname(), timeout=PATIENCE)
         try:
             yield call, heard
         finally:
