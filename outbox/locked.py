@@ -45,13 +45,13 @@ def _statement(model: type[models.Model], related: str) -> str:
         other = field.related_model
         columns += _columns(other, "other")
         joined = (
-            f"LEFT JOIN {_quoted(other._meta.db_table)} other "
-            f"ON other.{_quoted(other._meta.pk.column)} = own.{_quoted(field.column)} "
+            f"LEFT JOIN {quoted(other._meta.db_table)} other "
+            f"ON other.{quoted(other._meta.pk.column)} = own.{quoted(field.column)} "
         )
     # NO KEY: a foreign key's check, at another's commit, need not wait for us.
     return (
-        f"SELECT {', '.join(columns)} FROM {_quoted(meta.db_table)} own {joined}"  # noqa: S608
-        f"WHERE own.{_quoted(meta.pk.column)} = %s FOR NO KEY UPDATE OF own"
+        f"SELECT {', '.join(columns)} FROM {quoted(meta.db_table)} own {joined}"  # noqa: S608
+        f"WHERE own.{quoted(meta.pk.column)} = %s FOR NO KEY UPDATE OF own"
     )
 
 
@@ -76,8 +76,9 @@ def _names(model: type[models.Model]) -> list[str]:
 
 def _columns(model: type[models.Model], table: str) -> list[str]:
     fields = model._meta.concrete_fields
-    return [f"{table}.{_quoted(field.column)}" for field in fields]
+    return [f"{table}.{quoted(field.column)}" for field in fields]
 
 
-def _quoted(name: str | None) -> str:
+def quoted(name: str | None) -> str:
+    """Return the name of a table or a column as it can stand in a statement."""
     return str(connection.ops.quote_name(str(name)))

@@ -11,14 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from django.db import connection
-from django.db.backends.utils import CursorWrapper
-
 from outbox import prepared
 from outbox.copying import MANY, copy_in
 from outbox.folds import Fold, Key, Row
-
-LONG = 200  # values; a statement with more is not said again word for word
+from outbox.locked import quoted
 
 
 class Statements:
@@ -26,9 +22,9 @@ class Statements:
 
     def __init__(self, fold: Fold) -> None:
         self._fold = fold
-        self._table = _quoted(fold.name)
+        self._table = quoted(fold.name)
         self._column = dict(
-            zip(fold.columns, map(_quoted, fold.table_columns), strict=True)
+            zip(fold.columns, map(quoted, fold.table_columns), strict=True)
         )
         self._key = ", ".join(self._column[name] for name in fold.key_columns)
         self._several = len(fold.key_columns) > 1
@@ -40,9 +36,8 @@ class Statements:
             f"SELECT {', '.join(self._column.values())} FROM {self._table} "  # noqa: S608
             f"WHERE {self._with(keys)} ORDER BY {self._key} FOR NO KEY UPDATE"
         )
-        values = self._values(keys)
-        with _cursor(values) as cursor:
-            cursor.execute(query, values)
+        with prepared.cursor() as cursor:
+            cursor.execute(query, self._values(keys))
             rows = cursor.fetchall()
         return [dict(zip(self._column, row, strict=True)) for row in rows]
 
@@ -95,15 +90,6 @@ def _places(count: int) -> str:
     return f"({', '.join(['%s'] * count)})"
 
 
-def _quoted(name: str) -> str:
-    return str(connection.ops.quote_name(name))
-
-
 def _run(statement: str, values: Sequence[Any]) -> None:
-    with _cursor(values) as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(statement, values)
-
-
-def _cursor(values: Sequence[Any]) -> CursorWrapper:
-    """Return one that has plans kept, unless a statement is too rare to be kept."""
-    return prepared.cursor() if len(values) < LONG else connection.cursor()
