@@ -8,12 +8,10 @@ after about a second instead of being tried again. The sweep delivers meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import dramatiq
-import psycopg
 import redis
 from django.db import close_old_connections, connections
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
@@ -24,28 +22,16 @@ from dramatiq.middleware import (
     MiddlewareError,
     TimeLimit,
 )
-from dramatiq_postgres import PostgresBroker
-from dramatiq_postgres import init as make_schema
-from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-Parameters = Callable[[], dict[str, Any]]
+from config.database_broker import BrokerPool, DatabaseBroker, make_tables
 
 PATIENCE = 1.0  # seconds to wait for a connection
 POLL = 5  # milliseconds to rest at most after listening to Redis in vain
 LISTEN = 0.5  # seconds for which one question waits there; within PATIENCE
 MOST_RINGS = 16  # kept of one bell that nobody hears
 LONGEST_ACTOR = 600_000  # milliseconds; every attempt has its own, smaller deadline
-
-# Losing a nudge costs nothing. And whoever is frozen with rows of the queue in his
-# hands lets go of them, or the upkeep of the queue would wait for him in every relay.
-SESSION = "-c synchronous_commit=off -c idle_in_transaction_session_timeout=5000"
-
-# A worker keeps one connection for each queue and its delayed twin, one to listen
-# and some to acknowledge; a web process uses a single one. Opened as needed.
-MOST_CONNECTIONS = 10
 
 RABBITMQ = {
     "heartbeat": 10,
@@ -75,16 +61,14 @@ def make_broker(url: str) -> dramatiq.Broker:
             client=_redis_client(url), middleware=middleware()
         )
     return DatabaseBroker(
-        pool=BrokerPool(_parameters(url)), results=False, middleware=middleware()
+        pool=BrokerPool(url, PATIENCE), results=False, middleware=middleware()
     )
 
 
 def prepare(url: str) -> None:
     """Make the tables of a broker that is a database; do nothing for the others."""
-    if urlsplit(url).scheme not in ("", "postgres", "postgresql"):
-        return
-    with psycopg.connect(**_where(url)) as connection:
-        make_schema(connection.cursor())
+    if urlsplit(url).scheme in ("", "postgres", "postgresql"):
+        make_tables(url)
 
 
 def middleware() -> list[Middleware]:
@@ -137,13 +121,6 @@ class NoRetries(Middleware):
             )
 
 
-class DatabaseBroker(PostgresBroker):  # type: ignore[misc]
-    """PostgreSQL as broker, without the ten tries that held a sender for 45 s."""
-
-    def enqueue(self, message: Any, *, delay: int | None = None) -> Any:
-        return PostgresBroker.enqueue.__wrapped__(self, message, delay=delay)
-
-
 class PromptRedis(RedisBroker):
     """
     Redis as broker, with a bell for each queue.
@@ -181,65 +158,6 @@ class PromptRedis(RedisBroker):
 
     def _bell(self, queue_name: str) -> str:
         return f"{self.namespace}:{queue_name}.bell"
-
-
-class DatabaseAway(PoolClosed):
-    """No connection within PATIENCE. A closed pool is what the broker never retries."""
-
-
-class BrokerPool(ConnectionPool[Any]):
-    """A small pool that is opened by its first use, hence always after a fork."""
-
-    def __init__(self, parameters: Parameters) -> None:
-        super().__init__(
-            kwargs=parameters,
-            min_size=0,
-            max_size=MOST_CONNECTIONS,
-            timeout=PATIENCE,
-            reconnect_timeout=2 * PATIENCE,
-            check=ConnectionPool.check_connection,
-            open=False,
-            name="broker",
-        )
-
-    def getconn(self, timeout: float | None = None) -> Any:
-        self.open()  # does nothing the second time
-        try:
-            return super().getconn(timeout)
-        except PoolTimeout as error:
-            raise DatabaseAway(str(error)) from None
-
-
-def _parameters(url: str) -> Parameters:
-    """Return what makes connection parameters, asked anew for each connection."""
-    return lambda: {
-        **_where(url),
-        "application_name": "kutubxona-broker",
-        "connect_timeout": 2,
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 2,
-        "tcp_user_timeout": 2000,
-        "options": SESSION,
-    }
-
-
-def _where(url: str) -> dict[str, Any]:
-    return dict(conninfo_to_dict(url)) if url else _database_in_use()
-
-
-def _database_in_use() -> dict[str, Any]:
-    """Return where Django's connection goes now: in tests, to the test database."""
-    settings = connections["default"].settings_dict
-    names = {
-        "dbname": "NAME",
-        "user": "USER",
-        "password": "PASSWORD",
-        "host": "HOST",
-        "port": "PORT",
-    }
-    given = {name: settings[key] for name, key in names.items() if settings[key]}
-    return {**settings["OPTIONS"], **given}
 
 
 def _redis_client(url: str) -> Any:

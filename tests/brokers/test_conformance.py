@@ -21,6 +21,7 @@ from dramatiq.errors import ConnectionClosed
 from dramatiq.worker import Worker
 
 from config import broker
+from config.database_broker import DatabaseAway
 
 PATIENCE = 30
 A_RETRY_TAKES = 2.0  # seconds, more than enough where the backoff is 1 ms
@@ -205,7 +206,7 @@ def test_making_a_broker_never_connects(scheme):
 @pytest.mark.parametrize(
     ("scheme", "error"),
     [
-        ("postgresql://x@127.0.0.1:{}/x", broker.DatabaseAway),
+        ("postgresql://x@127.0.0.1:{}/x", DatabaseAway),
         ("amqp://127.0.0.1:{}", ConnectionClosed),
         ("redis://127.0.0.1:{}", redis.ConnectionError),
     ],
