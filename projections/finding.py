@@ -26,15 +26,7 @@ MOST_HITS = 10_000
 MOST_WORDS = 20
 MOST_VALUES = 20  # of a facet
 
-# By the index what is rare; it would count up half of all books for a language.
-FILTERS = {
-    "author": "s.facets @> ARRAY[%(author)s]",
-    "subject": "s.facets @> ARRAY[%(subject)s]",
-    "language": "s.language = %(language)s",
-    "year": "s.year = %(year)s",
-    "branch": "%(branch)s = ANY(s.branches)",
-}
-CODED = ("author", "subject")
+CHOSEN = "s.facets @> %(chosen)s::bigint[]"
 AVAILABLE = "(s.in_at <> '{}') = %(available)s"
 AVAILABLE_THERE = "(%(branch)s = ANY(s.in_at)) = %(available)s"
 
@@ -50,7 +42,7 @@ class Hits:
 
 
 def find(text: str, *, limit: int, offset: int, **filters: Any) -> Hits:
-    """Return what a text finds, with these of the FILTERS."""
+    """Return what a text finds: of these KINDS of facets, `available` or not."""
     number = _isbn13(text)
     if number:
         return _hits(number, "s.isbn13 = %(isbn13)s", limit, offset, filters)
@@ -97,11 +89,11 @@ def _hits(
 
 def _narrowed(filters: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Return the conditions of the facets that were chosen, and their values."""
-    conditions = [FILTERS[name] for name in filters if name in FILTERS]
-    coded = {name: code(name, filters[name]) for name in filters if name in CODED}
+    coded = {kind: code(kind, filters[kind]) for kind in KINDS if kind in filters}
+    conditions = [CHOSEN] if coded else []
     if "available" in filters:
         conditions.append(AVAILABLE_THERE if "branch" in filters else AVAILABLE)
-    return conditions, {**filters, "branch": str(filters.get("branch", "")), **coded}
+    return conditions, {**filters, **coded, "chosen": list(coded.values())}
 
 
 def _most_similar(word: str) -> str:

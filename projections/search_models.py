@@ -13,10 +13,11 @@ class Searchable(FoldedModel):
     """
     A book as somebody looks for it; words as `questions/words.py` has them.
 
-    `stock` has for each copy its id, its branch and its place, `branches` where there
-    are any, `in_at` where one is on its shelf; '' is no branch. `facets` is what it
-    counts for: see `questions/facets.py`. The database adds what Django cannot say:
-    `lexemes`, the words to look for.
+    `stock` has for each copy its id, its branch and its place; '' is no branch.
+    `facets` is what it counts for, `in_at` where a copy is on its shelf, both as the
+    numbers of `questions/facets.py`. The database adds what Django cannot say:
+    `lexemes`, the words to look for, in one index with `facets`, and that the table is
+    in parts, so that for a common word not all are read.
     """
 
     book_id = models.UUIDField(primary_key=True)
@@ -29,8 +30,7 @@ class Searchable(FoldedModel):
     title_words = models.TextField()
     words = models.TextField()
     stock = ArrayField(ArrayField(models.TextField()), default=list)
-    branches = ArrayField(models.TextField(), default=list)
-    in_at = ArrayField(models.TextField(), default=list)
+    in_at = ArrayField(models.BigIntegerField(), default=list)
     facets = ArrayField(models.BigIntegerField())
 
     class Meta:
@@ -38,7 +38,6 @@ class Searchable(FoldedModel):
         verbose_name_plural = "searchable"
         indexes = [
             models.Index(fields=["isbn13"], name="search_isbn13"),
-            GinIndex(fields=["facets"], name="search_facets"),
         ]
 
     def __str__(self) -> str:

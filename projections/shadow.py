@@ -1,9 +1,9 @@
 """
 The table beside the table: made in another schema, filled, and kept up to date.
 
-It has the same columns, indexes and constraints under the same names, and no foreign
-keys: one on a shadow would keep its parents from being deleted. Who is killed leaves
-it behind, in nobody's way; the next rebuild drops it.
+It has the same parts, columns, indexes and constraints under the same names, and no
+foreign keys: one on a shadow would keep its parents from being deleted. Who is killed
+leaves it behind, in nobody's way; the next rebuild drops it.
 """
 
 from __future__ import annotations
@@ -42,11 +42,10 @@ class Shadow:
         with transaction.atomic():
             _run("CREATE SCHEMA IF NOT EXISTS {}", sql.Identifier(SCHEMA))
             self.drop()
-            _run(
-                "CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES)",
-                self.table,
-                self.live,
-            )
+            for statement, _ in _rows(
+                _TABLES, {"table": self.fold.name, "schema": SCHEMA}
+            ):
+                _rows(statement)
 
     def drop(self) -> None:
         """Drop it, if it is there."""
@@ -136,7 +135,9 @@ class Shadow:
         """Put it in the place of the table, in the caller's transaction."""
         ((schema,),) = _rows("SELECT current_schema()")
         _run("DROP TABLE {}", self.live)
-        _run("ALTER TABLE {} SET SCHEMA {}", self.table, sql.Identifier(schema))
+        for (name,) in _rows(_NAMES, {"table": f"{SCHEMA}.{self.fold.name}"}):
+            moving = sql.Identifier(SCHEMA, name)
+            _run("ALTER TABLE {} SET SCHEMA {}", moving, sql.Identifier(schema))
 
 
 def _names(columns: Iterable[str], of: str | None = None) -> sql.Composed:
@@ -164,6 +165,31 @@ SELECT attname, atttypid FROM pg_attribute
 WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
 """
 
+# The table and then its parts, if it has any, for the other schema.
+_TABLES = """
+SELECT format(
+    'CREATE TABLE %%I.%%I (LIKE %%s INCLUDING ALL EXCLUDING INDEXES) %%s',
+    %(schema)s, relname, oid::regclass, 'PARTITION BY ' || pg_get_partkeydef(oid)
+), 1 AS turn
+FROM pg_class WHERE oid = to_regclass(%(table)s)
+UNION ALL
+SELECT format(
+    'CREATE TABLE %%I.%%I PARTITION OF %%I.%%I %%s',
+    %(schema)s, p.relname, %(schema)s, t.relname, pg_get_expr(p.relpartbound, p.oid)
+), 2
+FROM pg_inherits i
+JOIN pg_class p ON p.oid = i.inhrelid
+JOIN pg_class t ON t.oid = i.inhparent
+WHERE t.oid = to_regclass(%(table)s)
+ORDER BY turn
+"""
+
+_NAMES = """
+SELECT relname FROM pg_class WHERE oid = to_regclass(%(table)s) OR oid IN (
+    SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%(table)s)
+)
+"""
+
 # The table's own, for the other schema; names are free there.
 _INDEXES = """
 SELECT CASE
@@ -187,7 +213,7 @@ ORDER BY i.indexrelid
 
 # Views, foreign keys either way, triggers, policies, grants and options.
 _HANGS_ON_IT = """
-SELECT t.relacl IS NOT NULL OR t.reloptions IS NOT NULL OR t.relrowsecurity
+SELECT bool_or(t.relacl IS NOT NULL OR t.reloptions IS NOT NULL OR t.relrowsecurity
     OR EXISTS (
         SELECT FROM pg_depend
         WHERE refclassid = 'pg_class'::regclass AND refobjid = t.oid
@@ -198,6 +224,8 @@ SELECT t.relacl IS NOT NULL OR t.reloptions IS NOT NULL OR t.relrowsecurity
         WHERE contype = 'f' AND t.oid IN (conrelid, confrelid)
     )
     OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.oid)
-    OR EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = t.oid)
-FROM pg_class t WHERE t.oid = to_regclass(%(table)s)
+    OR EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = t.oid))
+FROM pg_class t WHERE t.oid = to_regclass(%(table)s) OR t.oid IN (
+    SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%(table)s)
+)
 """

@@ -7,6 +7,9 @@ from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 
 
+SEARCH_PARTS = 8
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -104,25 +107,40 @@ class Migration(migrations.Migration):
                 ('title_words', models.TextField()),
                 ('words', models.TextField()),
                 ('stock', django.contrib.postgres.fields.ArrayField(base_field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None), default=list, size=None)),
-                ('branches', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
-                ('in_at', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
+                ('in_at', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
                 ('facets', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
             ],
             options={
                 'verbose_name_plural': 'searchable',
                 'db_table': 'search',
-                'indexes': [models.Index(fields=['isbn13'], name='search_isbn13'), django.contrib.postgres.indexes.GinIndex(fields=['facets'], name='search_facets')],
             },
         ),
-        # Kept by the database: a fold's row has no such column. Stored, since a common
-        # word is looked for row by row.
+        # Django knows no parts. The words are kept by the database: a fold's row has no
+        # such column; stored, since a common word is looked for row by row.
         migrations.RunSQL(
-            """
-            ALTER TABLE search ADD COLUMN lexemes tsvector NOT NULL
-                GENERATED ALWAYS AS (array_to_tsvector(string_to_array(words, ' '))) STORED;
-            CREATE INDEX search_words ON search USING gin (lexemes);
-            """,
-            "ALTER TABLE search DROP COLUMN lexemes;",
+            [
+                "ALTER TABLE search RENAME TO search_as_one",
+                """
+                CREATE TABLE search (
+                    LIKE search_as_one INCLUDING ALL EXCLUDING INDEXES,
+                    lexemes tsvector NOT NULL GENERATED ALWAYS AS
+                        (array_to_tsvector(string_to_array(words, ' '))) STORED
+                ) PARTITION BY HASH (book_id)
+                """,
+                "DROP TABLE search_as_one",
+                "ALTER TABLE search ADD CONSTRAINT search_pkey PRIMARY KEY (book_id)",
+                *(
+                    f"CREATE TABLE search_{number} PARTITION OF search"
+                    f" FOR VALUES WITH (MODULUS {SEARCH_PARTS}, REMAINDER {number})"
+                    for number in range(SEARCH_PARTS)
+                ),
+                "CREATE INDEX search_words ON search USING gin (lexemes, facets)",
+            ],
+            migrations.RunSQL.noop,
+        ),
+        migrations.AddIndex(
+            model_name='searchable',
+            index=models.Index(fields=['isbn13'], name='search_isbn13'),
         ),
         migrations.CreateModel(
             name='FacetValue',

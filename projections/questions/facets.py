@@ -40,7 +40,12 @@ def described(book: Any) -> Iterator[tuple[str, object]]:
 def codes(row: Row) -> list[int]:
     """Return all that a book counts for, by its row in the search."""
     found = {code(*each) for each in described(row)}
-    return sorted(found | {code("branch", each) for each in row.branches if each})
+    return sorted(found | {code("branch", each) for each in branches(row) if each})
+
+
+def branches(row: Row) -> set[str]:
+    """Return where a book has copies, by its row in the search; '' is no branch."""
+    return {branch for _, branch, _ in row.stock}
 
 
 # A value stays when its last book goes, as words do.

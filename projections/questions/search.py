@@ -8,7 +8,7 @@ from typing import Any
 from library.catalog.events import BookCreated, BookDeleted, BookUpdated
 from outbox.folds import Fold, Row
 from projections.models import Searchable, Word
-from projections.questions.facets import codes
+from projections.questions.facets import branches, code, codes
 from projections.questions.places import MOVES, SHELF, Change, moves
 from projections.questions.words import words
 
@@ -48,13 +48,13 @@ def _moved(row: Row | None, event: Any) -> Row | None:
     copies = {copy_id: (branch, place) for copy_id, branch, place in row.stock}
     for copy_id, change in moves(event).items():
         _move(copies, str(copy_id), change)
+    in_at = {branch for branch, place in copies.values() if place == SHELF}
     moved = replace(
         row,
         stock=[[copy_id, *where] for copy_id, where in sorted(copies.items())],
-        branches=sorted({branch for branch, _ in copies.values()}),
-        in_at=sorted({branch for branch, place in copies.values() if place == SHELF}),
+        in_at=sorted(code("branch", branch) for branch in in_at),
     )
-    return moved if moved.branches == row.branches else _counted(moved)
+    return moved if branches(moved) == branches(row) else _counted(moved)
 
 
 def _counted(row: Row) -> Row:

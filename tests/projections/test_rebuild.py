@@ -280,7 +280,7 @@ def test_a_second_rebuild_is_refused_and_told_who_runs_the_first(committed_db, a
 
 
 def shape_of(table):
-    """Return what a migration would find: columns, indexes and constraints."""
+    """Return what a migration would find: columns, indexes, constraints and parts."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -293,6 +293,13 @@ def shape_of(table):
             UNION ALL
             SELECT conname, pg_get_constraintdef(oid), contype::text
             FROM pg_constraint WHERE conrelid = %(table)s::regclass
+            UNION ALL
+            SELECT indexrelid::regclass::text, part.oid::regclass::text,
+                pg_get_expr(relpartbound, part.oid)
+            FROM pg_inherits
+            JOIN pg_class part ON part.oid = inhrelid
+            JOIN pg_index ON indrelid = part.oid
+            WHERE inhparent = %(table)s::regclass
             ORDER BY 1, 2, 3
             """,
             {"table": table},
