@@ -24,8 +24,16 @@ START_WITHIN = 60.0  # seconds; recovery after a crash takes its time
 STOP_WITHIN = 60.0
 LONGEST_SOCKET = 107  # bytes, a limit of the kernel
 
-KEPT = {"max_connections": "200", "listen_addresses": ""}
+# PostgreSQL's manual begins with a quarter of the memory, on a machine of its own; here
+# others live, too.
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20  # MB
+KEPT = {
+    "max_connections": "200",
+    "listen_addresses": "",
+    "shared_buffers": f"{min(max(_MEMORY // 8, 128), 1024)}MB",
+}
 THROWN_AWAY = KEPT | {
+    "shared_buffers": "128MB",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",

@@ -1,10 +1,11 @@
 """
 Answering a search: hits in order, and how they divide (facets).
 
-Every word has to be there, the last one at least begun. An ISBN finds its book. Where
-nothing is found, words that no book has are exchanged for the most similar ones of the
-vocabulary, which is far smaller than the books. Rank and facets look at the first
-10,000 hits, so that a common word costs no more.
+Every word has to be there; where few books have the last one as it stands, it may be
+just begun. An ISBN finds its book. Where nothing is found, words that no book has are
+exchanged for the most similar ones of the vocabulary, which is far smaller than the
+books. Rank and facets look at the first 10,000 hits, so that a common word costs no
+more; with as many, what one of them alone counts for is left out.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ from projections.questions.facets import BITS, KINDS, code
 from projections.questions.words import words
 
 MOST_HITS = 10_000
+ENOUGH = 100  # books that have the last word as it stands; with fewer, it may be begun
 MOST_WORDS = 20
 MOST_VALUES = 20  # of a facet
 
-CHOSEN = "s.facets @> %(chosen)s::bigint[]"
-AVAILABLE = "(s.in_at <> '{}') = %(available)s"
+CODED = "s.facets @> %(coded)s::bigint[]"
+PLAIN = {"language": "s.language = %(language)s", "year": "s.year = %(year)s::smallint"}
+AVAILABLE = "(cardinality(s.in_at) > 0) = %(available)s"
 AVAILABLE_THERE = "(%(branch)s = ANY(s.in_at)) = %(available)s"
+HAS_WORDS = "s.lexemes @@ %(words)s::tsquery"
+HAS_BEGUN = "s.lexemes @@ %(begun)s::tsquery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,13 @@ def find(text: str, *, limit: int, offset: int, **filters: Any) -> Hits:
 def _with_words(
     wanted: Sequence[str], limit: int, offset: int, filters: dict[str, Any]
 ) -> Hits:
-    condition = "s.lexemes @@ %(words)s::tsquery" if wanted else "true"
-    return _hits(" ".join(wanted), condition, limit, offset, filters)
+    text = " ".join(wanted)
+    if not wanted:
+        return _hits(text, "true", limit, offset, filters)
+    as_it_stands = _hits(text, HAS_WORDS, limit, offset, filters)
+    if as_it_stands.count >= ENOUGH:  # of how many there are, not of which page this is
+        return as_it_stands
+    return _hits(text, HAS_BEGUN, limit, offset, filters)
 
 
 def _hits(
@@ -71,7 +81,8 @@ def _hits(
     values = {
         **chosen,
         "isbn13": text,
-        "words": f"{query}:*",
+        "words": query,
+        "begun": f"{query}:*",
         "title": text,
         "begins": f"{text}%",
         "most": MOST_HITS,
@@ -90,10 +101,12 @@ def _hits(
 def _narrowed(filters: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Return the conditions of the facets that were chosen, and their values."""
     coded = {kind: code(kind, filters[kind]) for kind in KINDS if kind in filters}
-    conditions = [CHOSEN] if coded else []
+    conditions = [PLAIN[name] for name in PLAIN if name in filters]
+    if coded:
+        conditions.append(CODED)
     if "available" in filters:
         conditions.append(AVAILABLE_THERE if "branch" in filters else AVAILABLE)
-    return conditions, {**filters, **coded, "chosen": list(coded.values())}
+    return conditions, {**filters, **coded, "coded": list(coded.values())}
 
 
 def _most_similar(word: str) -> str:
@@ -117,7 +130,8 @@ ORDER BY similarity(word, %(word)s) DESC, word LIMIT 1
 
 _FIND = """
 WITH hits AS MATERIALIZED (
-    SELECT s.book_id, s.facets, s.in_at <> '{{}}' AS available, s.title_words,
+    SELECT s.book_id, s.facets, s.language, s.year, s.title_words,
+        cardinality(s.in_at) > 0 AS available,
         s.title_words = %(title)s AS exact, s.title_words LIKE %(begins)s AS begins,
         length(s.words) AS length
     FROM search s WHERE {conditions}
@@ -130,17 +144,25 @@ WITH hits AS MATERIALIZED (
     ) AS best
 ), shown AS (
     SELECT rank, s.book_id, s.title, s.authors, s.subjects, s.isbn13, s.language,
-        s.year, s.in_at <> '{{}}' AS available
+        s.year, cardinality(s.in_at) > 0 AS available
     FROM page JOIN search s USING (book_id)
+), all_of_them AS (
+    SELECT count(*) AS count FROM hits
 ), counted AS MATERIALIZED (
     SELECT code, count(*) AS count
     FROM (SELECT unnest(facets) FROM hits) AS of_it (code) GROUP BY code
+    HAVING count(*) > 1 OR (SELECT count FROM all_of_them) < %(most)s
 ), most AS MATERIALIZED (
     SELECT facet, code, count
     FROM unnest(%(kinds)s::text[]) WITH ORDINALITY AS kinds (facet, number), LATERAL (
         SELECT code, count FROM counted WHERE code & {bits} = number - 1
         ORDER BY count DESC, code LIMIT %(values)s
     ) AS of_kind
+), plain AS (
+    SELECT CASE grouping(language, year, available)
+            WHEN 3 THEN 'language' WHEN 5 THEN 'year' ELSE 'available' END AS facet,
+        coalesce(language, year::text, available::text) AS value, count(*) AS count
+    FROM hits GROUP BY GROUPING SETS (language, year, available)
 ), facets AS (
     SELECT facet, jsonb_agg(
         jsonb_build_object('value', value, 'count', count) ORDER BY count DESC, value
@@ -148,11 +170,14 @@ WITH hits AS MATERIALIZED (
     FROM (
         SELECT facet, value, count FROM most JOIN facet_values USING (code)
         UNION ALL
-        SELECT 'available', available::text, count(*) FROM hits GROUP BY available
+        SELECT facet, value, count FROM (
+            SELECT *, row_number() OVER (PARTITION BY facet ORDER BY count DESC, value)
+            FROM plain WHERE value <> ''
+        ) AS placed WHERE row_number <= %(values)s
     ) AS values
     GROUP BY facet
 )
-SELECT (SELECT count(*) FROM hits),
+SELECT (SELECT count FROM all_of_them),
     (SELECT coalesce(jsonb_agg(to_jsonb(shown) - 'rank' ORDER BY rank), '[]')
         FROM shown),
     (SELECT coalesce(jsonb_object_agg(facet, counts), '{{}}') FROM facets)

@@ -13,25 +13,26 @@ class Searchable(FoldedModel):
     """
     A book as somebody looks for it; words as `questions/words.py` has them.
 
-    `stock` has for each copy its id, its branch and its place; '' is no branch.
-    `facets` is what it counts for, `in_at` where a copy is on its shelf, both as the
-    numbers of `questions/facets.py`. The database adds what Django cannot say:
-    `lexemes`, the words to look for, in one index with `facets`, and that the table is
-    in parts, so that for a common word not all are read.
+    `facets` is what it counts for by numbers, `in_at` where a copy is on its shelf: see
+    `questions/facets.py`. `stock` has for each copy its id, its branch and its place;
+    '' is no branch. The database adds what Django cannot say: `lexemes`, the words to
+    look for, in one index with all that they are narrowed by; and that the table is in
+    parts, so that for a common word not all of it is read (decision 14). What each
+    search reads of a row stands first, since what stands before it is read as well.
     """
 
     book_id = models.UUIDField(primary_key=True)
+    title_words = models.TextField()
+    words = models.TextField()
+    language = models.CharField(max_length=16, default="")
+    year = models.SmallIntegerField(null=True)
+    facets = ArrayField(models.BigIntegerField())
+    in_at = ArrayField(models.BigIntegerField(), default=list)
     title = models.TextField()
     authors = ArrayField(models.TextField())
     subjects = ArrayField(models.TextField(), default=list)
     isbn13 = models.CharField(max_length=13, null=True)  # noqa: DJ001 - NULL: none
-    language = models.CharField(max_length=16, default="")
-    year = models.SmallIntegerField(null=True)
-    title_words = models.TextField()
-    words = models.TextField()
     stock = ArrayField(ArrayField(models.TextField()), default=list)
-    in_at = ArrayField(models.BigIntegerField(), default=list)
-    facets = ArrayField(models.BigIntegerField())
 
     class Meta:
         db_table = "search"
@@ -45,7 +46,7 @@ class Searchable(FoldedModel):
 
 
 class FacetValue(FoldedModel):
-    """An author, a subject, a language, a year or a branch, and the number for it."""
+    """An author, a subject or a branch, and the number for it."""
 
     code = models.BigIntegerField(primary_key=True)
     value = models.TextField()

@@ -3,7 +3,7 @@
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.expressions
-from django.contrib.postgres.operations import TrigramExtension
+from django.contrib.postgres.operations import BtreeGinExtension, TrigramExtension
 from django.db import migrations, models
 
 
@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
 
     operations = [
         TrigramExtension(),
+        BtreeGinExtension(),
         migrations.CreateModel(
             name='Checkpoint',
             fields=[
@@ -98,17 +99,17 @@ class Migration(migrations.Migration):
             name='Searchable',
             fields=[
                 ('book_id', models.UUIDField(primary_key=True, serialize=False)),
+                ('title_words', models.TextField()),
+                ('words', models.TextField()),
+                ('language', models.CharField(default='', max_length=16)),
+                ('year', models.SmallIntegerField(null=True)),
+                ('facets', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ('in_at', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
                 ('title', models.TextField()),
                 ('authors', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
                 ('subjects', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
                 ('isbn13', models.CharField(max_length=13, null=True)),
-                ('language', models.CharField(default='', max_length=16)),
-                ('year', models.SmallIntegerField(null=True)),
-                ('title_words', models.TextField()),
-                ('words', models.TextField()),
                 ('stock', django.contrib.postgres.fields.ArrayField(base_field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None), default=list, size=None)),
-                ('in_at', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('facets', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
             ],
             options={
                 'verbose_name_plural': 'searchable',
@@ -134,7 +135,8 @@ class Migration(migrations.Migration):
                     f" FOR VALUES WITH (MODULUS {SEARCH_PARTS}, REMAINDER {number})"
                     for number in range(SEARCH_PARTS)
                 ),
-                "CREATE INDEX search_words ON search USING gin (lexemes, facets)",
+                "CREATE INDEX search_words ON search"
+                " USING gin (lexemes, facets, language, year)",
             ],
             migrations.RunSQL.noop,
         ),

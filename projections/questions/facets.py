@@ -1,8 +1,9 @@
 """
-What a book counts for in a search: its authors, subjects, language, year and branches.
+What a book counts for in a search: its authors, its subjects and its branches.
 
 Each is a number, so that those of 10,000 books are counted as fast as numbers can be;
 what a number stands for is a row of its own. The last bits say which facet it is of.
+Its language and its year are what they are, one each: see `finding.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from outbox.folds import Fold, Row
 from projections.models import FacetValue
 from projections.questions.places import MOVES
 
-KINDS = ("author", "subject", "language", "year", "branch")
+KINDS = ("author", "subject", "branch")
 BITS = 7  # of a code, for its kind
 
 
@@ -31,10 +32,6 @@ def described(book: Any) -> Iterator[tuple[str, object]]:
     """Yield what is said of a book, by a fact or in a row."""
     yield from (("author", each) for each in book.authors)
     yield from (("subject", each) for each in book.subjects)
-    if book.language:
-        yield "language", book.language
-    if book.year is not None:
-        yield "year", book.year
 
 
 def codes(row: Row) -> list[int]:

@@ -7,6 +7,7 @@ from library.lending import conditions, holds, loans
 from outbox import sequencer
 from outbox.copying import MANY
 from projections import feed, finding
+from projections.finding import MOST_VALUES
 from projections.models import Searchable, Stock, Word
 from projections.questions.facets import BITS, KINDS, code
 from projections.questions.words import words
@@ -90,6 +91,56 @@ def test_the_exact_title_comes_first_then_what_begins_with_it(db, a_book):
         "Night watch and day",
         "Long after night",
     ]
+
+
+def test_where_enough_books_have_the_word_as_it_stands_none_is_found_by_its_beginning(
+    db, a_book, monkeypatch
+):
+    for title in ("Night", "Day and night", "Nightly"):
+        a_book(title=title)
+    read_on()
+
+    monkeypatch.setattr(finding, "ENOUGH", 3)
+    few = titles("night"), titles("day night"), titles("nigh")
+    monkeypatch.setattr(finding, "ENOUGH", 2)
+    enough = titles("night"), titles("night", limit=1, offset=1), titles("nigh")
+
+    assert few == (
+        ["Night", "Nightly", "Day and night"],
+        ["Day and night"],
+        ["Night", "Nightly", "Day and night"],
+    )
+    assert enough == (["Night", "Day and night"], ["Day and night"], few[2])
+
+
+def test_of_the_most_hits_there_can_be_one_alone_counts_for_nothing(
+    db, a_book, monkeypatch
+):
+    for author in ("Ann Otis", "Ann Otis", "Once Only"):
+        a_book(title="Night", authors=(author,), subjects=(author,))
+    read_on()
+
+    all_of_them = finding.find("night", limit=1, offset=0)
+    monkeypatch.setattr(finding, "MOST_HITS", 3)
+    as_many = finding.find("night", limit=1, offset=0)
+
+    twice = [{"value": "Ann Otis", "count": 2}]
+    assert all_of_them.facets["author"] == [*twice, {"value": "Once Only", "count": 1}]
+    assert as_many.facets["author"] == as_many.facets["subject"] == twice
+    assert as_many.count == 3
+
+
+def test_the_twenty_commonest_years_are_counted_and_no_language_is_none(db, a_book):
+    for year in range(1900, 1900 + MOST_VALUES + 1):
+        a_book(title="Night", year=year)
+    a_book(title="Night", year=1920, language="")
+    read_on()
+
+    facets = finding.find("night", limit=1, offset=0).facets
+
+    assert facets["year"][0] == {"value": "1920", "count": 2}
+    assert len(facets["year"]) == MOST_VALUES
+    assert "language" not in facets
 
 
 def test_the_hits_are_divided_by_author_language_year_and_availability(
@@ -285,7 +336,6 @@ def test_a_book_counts_for_its_branches_as_long_as_it_has_a_copy_there(
     said = {
         code("author", "Abdulla Qodiriy"),
         code("subject", "Poetry"),
-        code("language", "uz"),
     }
     assert set(with_copy) == said | {code("branch", branch_id)}
     assert set(without) == said
