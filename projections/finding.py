@@ -5,7 +5,7 @@ Every word has to be there; where few books have the last one as it stands, it m
 just begun. An ISBN finds its book. Where nothing is found, words that no book has are
 exchanged for the most similar ones of the vocabulary, which is far smaller than the
 books. Rank and facets look at the first 10,000 hits, so that a common word costs no
-more; with as many, what one of them alone counts for is left out.
+more; of a thousand, an author or subject that only one of them has is left out.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from projections.questions.facets import BITS, KINDS, code
 from projections.questions.words import words
 
 MOST_HITS = 10_000
+MANY_HITS = 1_000  # of so many, what one alone counts for tells nobody anything
 ENOUGH = 100  # books that have the last word as it stands; with fewer, it may be begun
 MOST_WORDS = 20
 MOST_VALUES = 20  # of a facet
@@ -86,6 +87,7 @@ def _hits(
         "title": text,
         "begins": f"{text}%",
         "most": MOST_HITS,
+        "many": MANY_HITS,
         "values": MOST_VALUES,
         "kinds": list(KINDS),
         "limit": limit,
@@ -151,7 +153,7 @@ WITH hits AS MATERIALIZED (
 ), counted AS MATERIALIZED (
     SELECT code, count(*) AS count
     FROM (SELECT unnest(facets) FROM hits) AS of_it (code) GROUP BY code
-    HAVING count(*) > 1 OR (SELECT count FROM all_of_them) < %(most)s
+    HAVING count(*) > 1 OR (SELECT count FROM all_of_them) < %(many)s
 ), most AS MATERIALIZED (
     SELECT facet, code, count
     FROM unnest(%(kinds)s::text[]) WITH ORDINALITY AS kinds (facet, number), LATERAL (
