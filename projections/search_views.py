@@ -39,8 +39,10 @@ class SearchBooks(Question):
         `branch` finds those of which the branch has a copy; with `available`, one that
         is on its shelf.
 
-        Case, accents and the apostrophes of Oʻzbekcha do not matter, and the last word
-        may be just begun. Where nothing is found, similar words are tried.
+        Case, accents and the apostrophes of Oʻzbekcha do not matter. Where fewer than a
+        hundred books have the last word as it stands, it may be just begun; where
+        nothing is found, similar words are tried. Of a thousand books, an author,
+        a subject or a branch of one alone is not counted.
         """
         wanted = given.query(request, Search)
         text = wanted.pop("q")
