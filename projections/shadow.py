@@ -42,9 +42,9 @@ class Shadow:
         with transaction.atomic():
             _run("CREATE SCHEMA IF NOT EXISTS {}", sql.Identifier(SCHEMA))
             self.drop()
-            for statement, _ in _rows(
-                _TABLES, {"table": self.fold.name, "schema": SCHEMA}
-            ):
+            tables, name = _all_of(self.fold.name), self.fold.name
+            values = {"tables": tables, "table": name, "schema": SCHEMA}
+            for (statement,) in _rows(_TABLES, values):
                 _rows(statement)
 
     def drop(self) -> None:
@@ -128,16 +128,21 @@ class Shadow:
 
     def can_be_exchanged(self) -> bool:
         """Tell whether nothing hangs on the table that a copy would not have."""
-        ((hangs,),) = _rows(_HANGS_ON_IT, {"table": self.fold.name})
+        ((hangs,),) = _rows(_HANGS_ON_IT, {"tables": _all_of(self.fold.name)})
         return not hangs
 
     def exchange(self) -> None:
         """Put it in the place of the table, in the caller's transaction."""
         ((schema,),) = _rows("SELECT current_schema()")
         _run("DROP TABLE {}", self.live)
-        for (name,) in _rows(_NAMES, {"table": f"{SCHEMA}.{self.fold.name}"}):
+        tables = _all_of(f"{SCHEMA}.{self.fold.name}")
+        for (name,) in _rows(_NAMES, {"tables": tables}):
             moving = sql.Identifier(SCHEMA, name)
             _run("ALTER TABLE {} SET SCHEMA {}", moving, sql.Identifier(schema))
+
+
+def _all_of(table: str) -> list[int]:
+    return [oid for (oid,) in _rows(_ALL_OF_IT, {"table": table})]
 
 
 def _names(columns: Iterable[str], of: str | None = None) -> sql.Composed:
@@ -165,29 +170,27 @@ SELECT attname, atttypid FROM pg_attribute
 WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
 """
 
-# The table and then its parts, if it has any, for the other schema.
-_TABLES = """
-SELECT format(
-    'CREATE TABLE %%I.%%I (LIKE %%s INCLUDING ALL EXCLUDING INDEXES) %%s',
-    %(schema)s, relname, oid::regclass, 'PARTITION BY ' || pg_get_partkeydef(oid)
-), 1 AS turn
-FROM pg_class WHERE oid = to_regclass(%(table)s)
-UNION ALL
-SELECT format(
-    'CREATE TABLE %%I.%%I PARTITION OF %%I.%%I %%s',
-    %(schema)s, p.relname, %(schema)s, t.relname, pg_get_expr(p.relpartbound, p.oid)
-), 2
-FROM pg_inherits i
-JOIN pg_class p ON p.oid = i.inhrelid
-JOIN pg_class t ON t.oid = i.inhparent
-WHERE t.oid = to_regclass(%(table)s)
-ORDER BY turn
+# The table and its parts, if it has any.
+_ALL_OF_IT = """
+SELECT to_regclass(%(table)s)::oid UNION ALL
+SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%(table)s)
 """
 
-_NAMES = """
-SELECT relname FROM pg_class WHERE oid = to_regclass(%(table)s) OR oid IN (
-    SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%(table)s)
-)
+_NAMES = "SELECT relname FROM pg_class WHERE oid = ANY(%(tables)s::oid[])"
+
+# For the other schema, the table before its parts.
+_TABLES = """
+SELECT CASE
+    WHEN relispartition THEN format(
+        'CREATE TABLE %%I.%%I PARTITION OF %%I.%%I %%s',
+        %(schema)s, relname, %(schema)s, %(table)s, pg_get_expr(relpartbound, oid)
+    )
+    ELSE format(
+        'CREATE TABLE %%I.%%I (LIKE %%s INCLUDING ALL EXCLUDING INDEXES) %%s',
+        %(schema)s, relname, oid::regclass, 'PARTITION BY ' || pg_get_partkeydef(oid)
+    )
+END
+FROM pg_class WHERE oid = ANY(%(tables)s::oid[]) ORDER BY relispartition
 """
 
 # The table's own, for the other schema; names are free there.
@@ -225,7 +228,5 @@ SELECT bool_or(t.relacl IS NOT NULL OR t.reloptions IS NOT NULL OR t.relrowsecur
     )
     OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.oid)
     OR EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = t.oid))
-FROM pg_class t WHERE t.oid = to_regclass(%(table)s) OR t.oid IN (
-    SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(%(table)s)
-)
+FROM pg_class t WHERE t.oid = ANY(%(tables)s::oid[])
 """

@@ -416,6 +416,16 @@ def test_a_table_on_which_others_hang_is_corrected_in_place(some_history):
     assert rebuilt.corrected == 1
 
 
+def test_a_table_on_a_part_of_which_others_hang_is_corrected_in_place(some_history):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE VIEW of_somebodys_report AS SELECT * FROM search_0")
+
+        rebuilt = rebuild(registry.read_models()["search"])
+
+        cursor.execute("SELECT count(*) FROM of_somebodys_report")
+    assert rebuilt.corrected == 0
+
+
 def test_two_rows_that_have_what_belongs_to_each_other_are_corrected(
     some_history, monkeypatch
 ):
