@@ -71,7 +71,8 @@ def fill(count: int) -> None:
     _take(vocabulary, (vocabulary.Row(word=each) for each in spelled))
     _take(stock, copies)
     for fold in (search, facet_values, vocabulary, stock):
-        _tidy(fold)
+        # At once what autovacuum would do meanwhile, beside what is measured.
+        databases.run(f"VACUUM ANALYZE {fold.name}")
 
 
 def described(count: int) -> Iterator[tuple[BookCreated, list[CopyAdded]]]:
@@ -132,11 +133,6 @@ def _take(fold: Fold, rows: Iterable[Row]) -> None:
     shadow.finish()
     with transaction.atomic():
         shadow.exchange()
-
-
-def _tidy(fold: Fold) -> None:
-    """Do at once what autovacuum would do meanwhile, beside what is measured."""
-    databases.run(f"VACUUM ANALYZE {fold.name}")
 
 
 def _vocabularies() -> tuple[Words, Words]:
